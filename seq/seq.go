@@ -1,0 +1,70 @@
+// Package seq is the vocabulary that every sequence operation shares: positions, steps, state, workers and scratch
+// memory. It is a leaf: it imports nothing of godwit.
+package seq
+
+import "errors"
+
+// Pos is a logical position in the token stream, counted from 0. It is never a storage slot.
+type Pos = int32
+
+// Run is the half-open range of positions [Lo, Hi).
+type Run struct{ Lo, Hi Pos }
+
+// Len returns the number of positions in the run.
+func (r Run) Len() int { return int(r.Hi - r.Lo) }
+
+// Step is one forward pass over N consecutive rows, the tokens First … First+N−1 of a session.
+type Step struct {
+	First int   // index of the first row in the session's token stream
+	N     int   // rows in this step
+	Pos   []Pos // [N] logical positions of the rows
+	Want  []int // rows (0 ≤ r < N, ascending) whose logits are needed; nil: none
+	Exact bool  // float32 activations throughout, no int8 blocks
+	Team  Team  // workers of this pass
+	Mem   *Arena
+}
+
+// Task is a piece of parallel work. Do must be safe to call from several goroutines for disjoint ranges, must not
+// allocate, and must compute each item the same way whatever the split (results may not depend on lo, hi or worker).
+type Task interface{ Do(worker, lo, hi int) }
+
+// Team runs tasks on a fixed set of workers. Worker 0 is the caller.
+type Team interface {
+	Workers() int
+	// Run splits [0, n) into ranges whose bounds are multiples of grain (the last one ends at n) and returns when all
+	// are done. It returns the context's error when the pass was cancelled (some items are then left undone) or
+	// an error that wraps ErrFault when mapped memory could not be read.
+	Run(n, grain int, t Task) error
+	// Err returns the reason to stop, or nil. Operations that do not call Run for long stretches ask it.
+	Err() error
+}
+
+// State is what one operation remembers about one session.
+type State interface {
+	Len() int           // rows held, counted from the session's start
+	Rewind(n int) error // forget rows ≥ n; ErrRewind (wrapped) when that past is gone
+	Bytes() int64       // memory held
+}
+
+// Env is what an operation may rely on when it makes its state.
+type Env struct {
+	MaxLen   int                        // most rows the session will ever hold
+	MaxChunk int                        // most rows in one Step
+	Alloc    func(n int) ([]byte, error) // zeroed page-aligned memory for the cache, outside the Go heap; nil: make
+}
+
+// Op is one residual branch's function: attention, a recurrence, a feed-forward network. Ops are immutable and shared
+// by all sessions; whatever changes lives in a State or in the step's Arena.
+type Op interface {
+	// NewState returns the state of a fresh session, or nil for position-wise operations.
+	NewState(env *Env) (State, error)
+	// Run computes y[N, width] from x[N, width] and advances st by N rows. On error st may hold up to N extra rows;
+	// the session rewinds it.
+	Run(y, x []float32, st State, at *Step) error
+}
+
+// Errors that cross package borders.
+var (
+	ErrFault  = errors.New("mapped memory could not be read (file truncated or device error)")
+	ErrRewind = errors.New("that part of the past is no longer stored")
+)
