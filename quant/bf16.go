@@ -1,0 +1,31 @@
+package quant
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+func init() {
+	Register(Format{Type: BF16, Name: "BF16", Elems: 1, Size: 2, Decode: decodeBF16, Encode: encodeBF16})
+}
+
+func decodeBF16(dst []float32, src []byte) {
+	src = src[:2*len(dst)]
+	for i := range dst {
+		dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(src[2*i:])) << 16)
+	}
+}
+
+// encodeBF16 rounds to nearest, ties to even, and makes NaNs quiet.
+func encodeBF16(dst []byte, src []float32, _ []float32) {
+	dst = dst[:2*len(src)]
+	for i, x := range src {
+		b := math.Float32bits(x)
+		if b&0x7fffffff > 0x7f800000 {
+			b |= 0x400000
+		} else {
+			b += 0x7fff + b>>16&1
+		}
+		binary.LittleEndian.PutUint16(dst[2*i:], uint16(b>>16))
+	}
+}

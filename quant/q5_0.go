@@ -1,0 +1,36 @@
+package quant
+
+import "encoding/binary"
+
+// A Q5_0 block: a half d, 32 high bits (bit i for element i) and 16 bytes of nibbles, byte j for elements j (low) and
+// j+16 (high); value d*(q-16).
+func init() {
+	Register(Format{Type: Q5_0, Name: "Q5_0", Elems: 32, Size: 22, Group: 32, Bits: 6,
+		Decode: decodeQ5_0, Unpack: unpackQ5_0})
+}
+
+func decodeQ5_0(dst []float32, src []byte) {
+	for ; len(dst) > 0; dst, src = dst[32:], src[22:] {
+		y, b := (*[32]float32)(dst), (*[22]byte)(src)
+		d, h := f16(b[:]), binary.LittleEndian.Uint32(b[2:])
+		for j, v := range b[6:] {
+			y[j] = d * float32(int(uint32(v&15)|h<<4&16)-16)
+			y[j+16] = d * float32(int(uint32(v>>4)|h>>12&16)-16)
+			h >>= 1
+		}
+	}
+}
+
+func unpackQ5_0(q []int8, d, m []float32, src []byte) {
+	clear(m)
+	for i := range d {
+		y, b := (*[32]int8)(q[32*i:]), (*[22]byte)(src[22*i:])
+		d[i] = f16(b[:])
+		h := binary.LittleEndian.Uint32(b[2:])
+		for j, v := range b[6:] {
+			y[j] = int8(uint32(v&15)|h<<4&16) - 16
+			y[j+16] = int8(uint32(v>>4)|h>>12&16) - 16
+			h >>= 1
+		}
+	}
+}

@@ -1,0 +1,29 @@
+package quant
+
+// A Q8_0 block: a half d and 32 signed bytes, value d*q.
+func init() {
+	Register(Format{Type: Q8_0, Name: "Q8_0", Elems: 32, Size: 34, Group: 32, Bits: 9,
+		Decode: decodeQ8_0, Unpack: unpackQ8_0})
+}
+
+func decodeQ8_0(dst []float32, src []byte) {
+	for ; len(dst) > 0; dst, src = dst[32:], src[34:] {
+		y, b := (*[32]float32)(dst), (*[34]byte)(src)
+		d := f16(b[:])
+		for j, v := range b[2:] {
+			y[j] = d * float32(int8(v))
+		}
+	}
+}
+
+// unpackQ8_0 copies the integers as they are: -128, which no writer makes but a file may hold, is why Bits is 9.
+func unpackQ8_0(q []int8, d, m []float32, src []byte) {
+	clear(m)
+	for i := range d {
+		y, b := (*[32]int8)(q[32*i:]), (*[34]byte)(src[34*i:])
+		d[i] = f16(b[:])
+		for j, v := range b[2:] {
+			y[j] = int8(v)
+		}
+	}
+}
