@@ -119,7 +119,7 @@ var (
 func Register(f Format) {
 	name := strings.ToUpper(f.Name)
 	switch {
-	case f.Name == "" || f.Elems <= 0 || f.Size <= 0 || f.Decode == nil:
+	case f.Name == "" || f.Elems <= 0 || f.Size <= 0 || f.Decode == nil || f.Encode == nil:
 		panic(fmt.Sprintf("quant: Register(%q): incomplete format", f.Name))
 	case f.Group > 0 && (f.Unpack == nil || f.Elems%f.Group != 0 || f.Bits < 2 || f.Bits > 9):
 		panic(fmt.Sprintf("quant: Register(%q): bad group, bits or unpack", f.Name))

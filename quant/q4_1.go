@@ -3,7 +3,7 @@ package quant
 // A Q4_1 block: halves d and m and 16 bytes of nibbles; byte j holds elements j (low) and j+16 (high), value d*q+m.
 func init() {
 	Register(Format{Type: Q4_1, Name: "Q4_1", Elems: 32, Size: 20, Group: 32, Bits: 5, HasMin: true,
-		Decode: decodeQ4_1, Unpack: unpackQ4_1})
+		Decode: decodeQ4_1, Encode: encodeQ4_1, Unpack: unpackQ4_1})
 }
 
 func decodeQ4_1(dst []float32, src []byte) {
@@ -27,4 +27,31 @@ func unpackQ4_1(q []int8, d, m []float32, src []byte) {
 			y[j+16] = int8(v >> 4)
 		}
 	}
+}
+
+func encodeQ4_1(dst []byte, src, importance []float32) {
+	s2 := sumSquares(src) / float32(len(src))
+	for i := range len(src) / 32 {
+		b := (*[20]byte)(dst[20*i:])
+		var q [32]uint8
+		fitBlock1(b[:], &q, src, importance, i, s2, 15)
+		packNibbles((*[16]byte)(b[4:]), &q)
+	}
+}
+
+// fitBlock1 quantises block i of a row for Q4_1 and Q5_1, and stores the two halves at the start of b. s2 is the mean
+// square of the row.
+func fitBlock1(b []byte, q *[32]uint8, src, importance []float32, i int, s2 float32, top int) {
+	x := (*[32]float32)(src[32*i:])
+	var d, m float32
+	if importance == nil {
+		d, m = roundRange(q, x, int32(top))
+	} else {
+		var w [32]float32
+		weigh(w[:], importance[32*i:], x[:], s2)
+		d, m = fitScaleMin(q[:], x[:], w[:], top, weightedGrid, false)
+		m = -m
+	}
+	putF16(b, d)
+	putF16(b[2:], m)
 }

@@ -6,7 +6,7 @@ import "encoding/binary"
 // j+16 (high); value d*(q-16).
 func init() {
 	Register(Format{Type: Q5_0, Name: "Q5_0", Elems: 32, Size: 22, Group: 32, Bits: 6,
-		Decode: decodeQ5_0, Unpack: unpackQ5_0})
+		Decode: decodeQ5_0, Encode: encodeQ5_0, Unpack: unpackQ5_0})
 }
 
 func decodeQ5_0(dst []float32, src []byte) {
@@ -33,4 +33,32 @@ func unpackQ5_0(q []int8, d, m []float32, src []byte) {
 			h >>= 1
 		}
 	}
+}
+
+func encodeQ5_0(dst []byte, src, importance []float32) {
+	s2 := sumSquares(src) / float32(len(src))
+	for i := range len(src) / 32 {
+		x, b := (*[32]float32)(src[32*i:]), (*[22]byte)(dst[22*i:])
+		var q [32]uint8
+		var d float32
+		if importance == nil {
+			d = roundSymmetric(&q, x, 16)
+		} else {
+			var w [32]float32
+			weigh(w[:], importance[32*i:], x[:], s2)
+			d = fitScale(q[:], x[:], w[:], 16)
+		}
+		putF16(b[:], d)
+		packFives((*[20]byte)(b[2:]), &q)
+	}
+}
+
+// packFives stores 32 fifth bits, then the nibbles.
+func packFives(b *[20]byte, q *[32]uint8) {
+	var h uint32
+	for i, v := range q {
+		h |= uint32(v>>4&1) << i
+	}
+	binary.LittleEndian.PutUint32(b[:], h)
+	packNibbles((*[16]byte)(b[4:]), q)
 }

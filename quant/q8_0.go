@@ -1,9 +1,11 @@
 package quant
 
+import "math"
+
 // A Q8_0 block: a half d and 32 signed bytes, value d*q.
 func init() {
 	Register(Format{Type: Q8_0, Name: "Q8_0", Elems: 32, Size: 34, Group: 32, Bits: 9,
-		Decode: decodeQ8_0, Unpack: unpackQ8_0})
+		Decode: decodeQ8_0, Encode: encodeQ8_0, Unpack: unpackQ8_0})
 }
 
 func decodeQ8_0(dst []float32, src []byte) {
@@ -24,6 +26,37 @@ func unpackQ8_0(q []int8, d, m []float32, src []byte) {
 		d[i] = f16(b[:])
 		for j, v := range b[2:] {
 			y[j] = int8(v)
+		}
+	}
+}
+
+// encodeQ8_0 takes absmax/127 as the scale and rounds to nearest, ties away from zero.
+func encodeQ8_0(dst []byte, src, _ []float32) {
+	for i := range len(src) / 32 {
+		x, b := (*[32]float32)(src[32*i:]), (*[34]byte)(dst[34*i:])
+		var top float32
+		for _, v := range x {
+			if a := abs32(v); !(top > a) { // a NaN is forgotten at the next value
+				top = a
+			}
+		}
+		d := top / 127
+		var inv float32
+		if d != 0 {
+			inv = 1 / d
+		}
+		putF16(b[:], d)
+		for j, v := range x {
+			y := v * inv
+			n := truncInt(y)
+			switch r := y - float32(n); { // exact
+			case n == math.MinInt32: // 1/d overflowed; the low byte is 0, as is d as a half
+			case r >= 0.5:
+				n++
+			case r <= -0.5:
+				n--
+			}
+			b[2+j] = byte(n)
 		}
 	}
 }
