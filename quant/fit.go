@@ -14,8 +14,8 @@ const tiny = 1e-15
 // nearestInt rounds to the nearest integer, ties to even, for |x| < 2^22. It is defined for every x, by the low bits of
 // x + 1.5*2^23; for NaN it is 0.
 func nearestInt(x float32) int {
-	v := x + 0x1.8p23
-	if v != v { // the payload of a NaN depends on the CPU
+	v := float32(x) + 0x1.8p23 // x is often a product
+	if v != v {                // the payload of a NaN depends on the CPU
 		return 0
 	}
 	return int(math.Float32bits(v)&0x7fffff) - 0x400000
@@ -213,7 +213,7 @@ var weightedGrid = grid{-0.9, 0.05, 36}
 // scale and minimum by least squares. A constant that is not positive gives s = 0.
 func fitScaleMin(q []uint8, x, w []float32, top int, g grid, linear bool) (s, low float32) {
 	lo, hi := x[0], x[0]
-	sw, sx := w[0], w[0]*x[0]
+	sw, sx := w[0], float32(w[0]*x[0])
 	for i, v := range x[1:] {
 		if v < lo {
 			lo = v
@@ -261,7 +261,7 @@ func fitScaleMin(q []uint8, x, w []float32, top int, g grid, linear bool) (s, lo
 		for i, v := range x {
 			n := float32(l[i])
 			c := w[i] * n
-			sl += float32(c)
+			sl += float32(c) // not fused
 			sll += float32(c * n)
 			sxl += float32(c * v)
 		}

@@ -35,8 +35,12 @@ func f2h(x float32) uint16 {
 // f16 reads the half at the start of b.
 func f16(b []byte) float32 { return h2f(uint16(b[0]) | uint16(b[1])<<8) }
 
-// putF16 stores x rounded to a half at the start of b.
+// putF16 stores x rounded to a half at the start of b. All NaNs are stored as one: which NaN a calculation gives
+// depends on the CPU. (This is the one x86 gives.)
 func putF16(b []byte, x float32) {
 	h := f2h(x)
+	if x != x {
+		h = 0xfe00
+	}
 	b[0], b[1] = byte(h), byte(h>>8)
 }

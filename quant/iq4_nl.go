@@ -42,12 +42,12 @@ func encodeIQ4_NL(dst []byte, src, importance []float32) {
 				w[j] = v * v
 			}
 		} else {
-			weigh(w[:], importance[32*i:], x[:], sumSquares(x[:])*(2./32))
+			weigh(w[:], importance[32*i:], x[:], float32(sumSquares(x[:])*(2./32)))
 		}
 		// project is the best scale for the indices of scale 1/inv, as a fraction.
 		project := func(inv float32) (xq, qq float32) {
 			for j, v := range x {
-				q := float32(tableIQ4_NL[nearestIQ4_NL(inv*v)])
+				q := float32(tableIQ4_NL[nearestIQ4_NL(float32(inv*v))])
 				xq += float32(w[j] * q * v)
 				qq += float32(w[j] * q * q)
 			}
@@ -76,7 +76,7 @@ func encodeIQ4_NL(dst []byte, src, importance []float32) {
 		}
 		var q [32]uint8
 		for j, v := range x {
-			q[j] = nearestIQ4_NL(inv * v)
+			q[j] = nearestIQ4_NL(float32(inv * v))
 		}
 		packNibbles((*[16]byte)(b[2:]), &q)
 	}

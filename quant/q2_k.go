@@ -44,7 +44,7 @@ func scalesQ2_K(d, m *[16]float32, b *[84]byte) {
 	scale, low := f16(b[80:]), f16(b[82:])
 	for g := range 16 {
 		d[g] = scale * float32(b[g]&15)
-		m[g] = -(low * float32(b[g]>>4))
+		m[g] = -float32(low * float32(b[g]>>4))
 	}
 }
 

@@ -47,9 +47,9 @@ func scalesK(d, m *[8]float32, b *[16]byte) {
 	for j := range 4 {
 		// Groups 0..3 have 6 bits in bytes j and j+4; the two bits left over there top the nibbles of groups 4..7.
 		d[j] = scale * float32(s[j]&63)
-		m[j] = -(low * float32(s[j+4]&63))
+		m[j] = -float32(low * float32(s[j+4]&63))
 		d[j+4] = scale * float32(s[j+8]&15|s[j]>>6<<4)
-		m[j+4] = -(low * float32(s[j+8]>>4|s[j+4]>>6<<4))
+		m[j+4] = -float32(low * float32(s[j+8]>>4|s[j+4]>>6<<4))
 	}
 }
 

@@ -47,7 +47,7 @@ func encodeQ8_0(dst []byte, src, _ []float32) {
 		}
 		putF16(b[:], d)
 		for j, v := range x {
-			y := v * inv
+			y := float32(v * inv)
 			n := truncInt(y)
 			switch r := y - float32(n); { // exact
 			case n == math.MinInt32: // 1/d overflowed; the low byte is 0, as is d as a half

@@ -78,7 +78,7 @@ def row(kind, seed, n=COLS):
             "alternate": lambda: np.where(i % 2 == 0, f(1), f(-1)),
             "hole": lambda: np.where(i < 300, f(0), g),
             "inf": lambda: np.where(i % 97 == 5, f(np.inf), g),
-            "nan": lambda: np.where(i % 89 == 3, f(np.nan), g),
+            "nan": lambda: np.where(i % 89 == 3, -f(np.nan), g),
         }[kind]().astype(f)
 
 
