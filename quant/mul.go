@@ -42,8 +42,8 @@ func Mul(in *Input, team seq.Team, mem *seq.Arena, jobs ...Job) error {
 		if in.exact || j.M.Format.Group == 0 {
 			floats = max(floats, panelRows*in.cols)
 		} else {
-			floats = max(floats, 4*panelRows*paddedGroups(j.M)+4*panelRows)
-			ints = max(ints, 2*panelRows*in.cols)
+			f, n := panelScratch(j.M)
+			floats, ints = max(floats, f), max(ints, n)
 		}
 	}
 	floats, ints = (floats+15)&^15, (ints+63)&^63 // workers do not share cache lines
@@ -184,3 +184,5 @@ func rowDot(q []int8, d, m []float32, group int, hasMin bool, a []int8, meta []f
 	}
 	return acc
 }
+
+var implementations = map[string]*kernels{"generic": &kernelsGo}

@@ -2,7 +2,6 @@ package quant
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"sync"
@@ -337,4 +336,12 @@ func TestMulAllocs(t *testing.T) {
 	})
 }
 
-func forAll(t *testing.T, run func(t *testing.T)) { t.Run(fmt.Sprint("go"), run) }
+// forAll runs a test with each implementation that this CPU has.
+func forAll(t *testing.T, run func(t *testing.T)) {
+	was := active
+	defer func() { active = was }()
+	for name, k := range implementations {
+		active = k
+		t.Run(name, run)
+	}
+}

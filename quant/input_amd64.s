@@ -1,0 +1,93 @@
+#include "textflag.h"
+
+DATA magnitude<>+0(SB)/4, $0x7fffffff
+GLOBL magnitude<>(SB), RODATA|NOPTR, $4
+DATA top<>+0(SB)/4, $0x42fe0000 // 127
+GLOBL top<>(SB), RODATA|NOPTR, $4
+DATA nan<>+0(SB)/4, $0x7fc00000
+GLOBL nan<>(SB), RODATA|NOPTR, $4
+// After packing, the dwords stand in this order.
+DATA order<>+0(SB)/8, $0x0000000400000000
+DATA order<>+8(SB)/8, $0x0000000500000001
+DATA order<>+16(SB)/8, $0x0000000600000002
+DATA order<>+24(SB)/8, $0x0000000700000003
+GLOBL order<>(SB), RODATA|NOPTR, $32
+
+// func quantizeAVX2(q *int8, meta, x *float32, blocks int)
+TEXT ·quantizeAVX2(SB), NOSPLIT, $0-32
+	MOVQ q+0(FP), DI
+	MOVQ meta+8(FP), R8
+	MOVQ x+16(FP), SI
+	MOVQ blocks+24(FP), CX
+	VBROADCASTSS magnitude<>(SB), Y15
+	VMOVSS top<>(SB), X14
+	VMOVDQU order<>(SB), Y13
+loop:
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVUPS 64(SI), Y2
+	VMOVUPS 96(SI), Y3
+	VPAND Y15, Y0, Y4
+	VPAND Y15, Y1, Y5
+	VPAND Y15, Y2, Y6
+	VPAND Y15, Y3, Y7
+	VPMAXUD Y4, Y5, Y4
+	VPMAXUD Y6, Y7, Y6
+	VPMAXUD Y4, Y6, Y4
+	VEXTRACTI128 $1, Y4, X5
+	VPMAXUD X4, X5, X4
+	VPSHUFD $0x4e, X4, X5
+	VPMAXUD X4, X5, X4
+	VPSHUFD $0xb1, X4, X5
+	VPMAXUD X4, X5, X4
+	VMOVD X4, AX
+	CMPL AX, $0x7f800000
+	JCC undefined
+	CMPL AX, $0x0d800000 // 2^-100
+	JCS zero
+	VDIVSS X4, X14, X5 // 127/amax
+	VDIVSS X14, X4, X4 // the scale
+	VBROADCASTSS X5, Y5
+	VMULPS Y5, Y0, Y0
+	VMULPS Y5, Y1, Y1
+	VMULPS Y5, Y2, Y2
+	VMULPS Y5, Y3, Y3
+	VCVTPS2DQ Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VCVTPS2DQ Y2, Y2
+	VCVTPS2DQ Y3, Y3
+	VPADDD Y0, Y1, Y6
+	VPADDD Y2, Y3, Y7
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD Y0, Y13, Y0
+	VMOVDQU Y0, (DI)
+	VPHADDD Y7, Y6, Y6
+	VPHADDD Y6, Y6, Y6
+	VEXTRACTI128 $1, Y6, X7
+	VPADDD X7, X6, X6
+	VCVTDQ2PS X6, X6 // sum of the first 16, of the last 16
+	VMOVSHDUP X6, X7
+	VADDSS X6, X7, X7
+	VMOVSS X4, (R8)
+	VMOVSS X7, 4(R8)
+	VMOVLPS X6, 8(R8)
+next:
+	ADDQ $128, SI
+	ADDQ $32, DI
+	ADDQ $16, R8
+	DECQ CX
+	JNZ loop
+	VZEROUPPER
+	RET
+undefined:
+	VMOVSS nan<>(SB), X4
+	JMP blank
+zero:
+	VXORPS X4, X4, X4
+blank:
+	VPXOR Y0, Y0, Y0
+	VMOVDQU Y0, (DI)
+	VMOVUPS X4, (R8)
+	JMP next
