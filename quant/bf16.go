@@ -10,22 +10,22 @@ func init() {
 }
 
 func decodeBF16(dst []float32, src []byte) {
-	src = src[:2*len(dst)]
 	for i := range dst {
-		dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(src[2*i:])) << 16)
+		dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(src)) << 16)
+		src = src[2:]
 	}
 }
 
 // encodeBF16 rounds to nearest, ties to even, and makes NaNs quiet.
-func encodeBF16(dst []byte, src []float32, _ []float32) {
-	dst = dst[:2*len(src)]
-	for i, x := range src {
+func encodeBF16(dst []byte, src, _ []float32) {
+	for _, x := range src {
 		b := math.Float32bits(x)
-		if b&0x7fffffff > 0x7f800000 {
+		if x != x {
 			b |= 0x400000
 		} else {
 			b += 0x7fff + b>>16&1
 		}
-		binary.LittleEndian.PutUint16(dst[2*i:], uint16(b>>16))
+		binary.LittleEndian.PutUint16(dst, uint16(b>>16))
+		dst = dst[2:]
 	}
 }

@@ -7,15 +7,15 @@ func init() {
 }
 
 func decodeF16(dst []float32, src []byte) {
-	src = src[:2*len(dst)]
 	for i := range dst {
-		dst[i] = f16(src[2*i:])
+		dst[i] = f16(src)
+		src = src[2:]
 	}
 }
 
-func encodeF16(dst []byte, src []float32, _ []float32) {
-	dst = dst[:2*len(src)]
-	for i, x := range src {
-		binary.LittleEndian.PutUint16(dst[2*i:], f2h(x))
+func encodeF16(dst []byte, src, _ []float32) {
+	for _, x := range src {
+		binary.LittleEndian.PutUint16(dst, f2h(x))
+		dst = dst[2:]
 	}
 }

@@ -10,15 +10,15 @@ func init() {
 }
 
 func decodeF32(dst []float32, src []byte) {
-	src = src[:4*len(dst)]
 	for i := range dst {
-		dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:]))
+		dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(src))
+		src = src[4:]
 	}
 }
 
-func encodeF32(dst []byte, src []float32, _ []float32) {
-	dst = dst[:4*len(src)]
-	for i, x := range src {
-		binary.LittleEndian.PutUint32(dst[4*i:], math.Float32bits(x))
+func encodeF32(dst []byte, src, _ []float32) {
+	for _, x := range src {
+		binary.LittleEndian.PutUint32(dst, math.Float32bits(x))
+		dst = dst[4:]
 	}
 }

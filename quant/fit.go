@@ -232,31 +232,15 @@ func fitScaleMin(q []uint8, x, w []float32, top int, g grid, linear bool) (s, lo
 		clear(q)
 		return 0, -lo
 	}
-	round := func(dst []uint8, inv float32) {
-		for i, v := range x {
-			dst[i] = uint8(max(0, min(top, nearestInt(inv*(v-lo)))))
-		}
-	}
-	cost := func(l []uint8, s, lo float32) (sum float32) {
-		for i, v := range x {
-			e := float32(s*float32(l[i])) + lo - v
-			if linear {
-				e = abs32(e)
-			} else {
-				e *= e
-			}
-			sum += float32(w[i] * e)
-		}
-		return sum
-	}
 	inv := float32(top) / (hi - lo)
 	s = 1 / inv
-	round(q, inv)
-	best := cost(q, s, lo)
+	roundAbove(q, x, lo, inv, top)
+	best := costOf(q, x, w, s, lo, linear)
 	var buf [32]uint8
 	l := buf[:len(x)]
 	for k := 0; k <= g.steps; k++ { // with the best minimum so far, not the values' own
-		round(l, (g.first+float32(g.step*float32(k))+float32(top))/(hi-lo))
+		inv := (g.first + float32(g.step*float32(k)) + float32(top)) / (hi - lo)
+		roundAbove(l, x, lo, inv, top)
 		var sl, sll, sxl float32
 		for i, v := range x {
 			n := float32(l[i])
@@ -274,12 +258,35 @@ func fitScaleMin(q []uint8, x, w []float32, top int, g grid, linear bool) (s, lo
 		if lo1 > 0 {
 			lo1, s1 = 0, sxl/sll
 		}
-		if e := cost(l, s1, lo1); e < best {
+		if e := costOf(l, x, w, s1, lo1, linear); e < best {
 			copy(q, l)
 			best, s, lo = e, s1, lo1
 		}
 	}
 	return s, -lo
+}
+
+// roundAbove quantises x to 0..top with offset lo and scale 1/inv.
+func roundAbove(q []uint8, x []float32, lo, inv float32, top int) {
+	q = q[:len(x)]
+	for i, v := range x {
+		q[i] = uint8(max(0, min(top, nearestInt(inv*(v-lo)))))
+	}
+}
+
+// costOf adds up w*(s*q + lo - x)^2, or with linear w*|s*q + lo - x|.
+func costOf(q []uint8, x, w []float32, s, lo float32, linear bool) (sum float32) {
+	q, w = q[:len(x)], w[:len(x)]
+	for i, v := range x {
+		e := float32(s*float32(q[i])) + lo - v
+		if linear {
+			e = abs32(e)
+		} else {
+			e *= e
+		}
+		sum += float32(w[i] * e)
+	}
+	return sum
 }
 
 // fitUnsigned finds a scale s and q in 0..top for values x >= 0 that make the sum of w*(x - s*q)^2 small: the best of 9

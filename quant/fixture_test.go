@@ -158,7 +158,7 @@ func digest(b []byte) string {
 }
 
 func encodeRow(f *Format, x, importance []float32) []byte {
-	b := make([]byte, len(x)/f.Elems*f.Size)
+	b := guarded(len(x) / f.Elems * f.Size)
 	f.Encode(b, x, importance)
 	return b
 }

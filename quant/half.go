@@ -4,17 +4,15 @@ import "math"
 
 // h2f widens an IEEE half.
 func h2f(h uint16) float32 {
-	sign, e, m := uint32(h&0x8000)<<16, uint32(h>>10&31), uint32(h&0x3ff)
-	switch e {
-	case 0:
-		return math.Float32frombits(math.Float32bits(float32(m)*0x1p-24) | sign)
-	case 31:
-		if m != 0 {
-			m |= 0x200
+	sign, abs := uint32(h&0x8000)<<16, uint32(h&0x7fff)<<13
+	if abs >= 0x7c00<<13 {
+		if abs > 0x7c00<<13 {
+			abs |= 0x400000
 		}
-		return math.Float32frombits(sign | 0x7f800000 | m<<13)
+		return math.Float32frombits(sign | 0x7f800000 | abs)
 	}
-	return math.Float32frombits(sign | (e+112)<<23 | m<<13)
+	// The exponent's bias is off by 112, for subnormals as well.
+	return math.Float32frombits(sign|abs) * 0x1p112
 }
 
 // f2h rounds to the nearest IEEE half, ties to even.

@@ -84,19 +84,29 @@ func encodeIQ4_NL(dst []byte, src, importance []float32) {
 
 // nearestIQ4_NL is the index of the table's value nearest to x, the upper one of a tie.
 func nearestIQ4_NL(x float32) uint8 {
-	if x <= float32(tableIQ4_NL[0]) {
-		return 0
+	if !(x > -127) { // NaN goes to the other end, like whatever else comparisons do not stop
+		if x <= -127 {
+			return 0
+		}
+		return 15
 	}
-	lo, hi := uint8(0), uint8(15) // the table's values at lo <= x < hi
-	for hi-lo > 1 {
-		if mid := (lo + hi) / 2; x < float32(tableIQ4_NL[mid]) {
-			hi = mid
-		} else {
-			lo = mid
+	if x >= 113 {
+		return 15
+	}
+	k := floorIQ4_NL[uint8(int(x+128))]
+	lo, hi := float32(tableIQ4_NL[k]), float32(tableIQ4_NL[k+1])
+	if x-lo < hi-x {
+		return k
+	}
+	return k + 1
+}
+
+// floorIQ4_NL[n+128] is the index of the largest value of the table, but for its last, that is at most n.
+var floorIQ4_NL = func() (floor [256]uint8) {
+	for i := range floor {
+		for k := uint8(1); k < 15 && int(tableIQ4_NL[k]) <= i-128; k++ {
+			floor[i] = k
 		}
 	}
-	if x-float32(tableIQ4_NL[lo]) < float32(tableIQ4_NL[hi])-x {
-		return lo
-	}
-	return hi
-}
+	return floor
+}()

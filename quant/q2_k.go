@@ -12,11 +12,16 @@ func decodeQ2_K(dst []float32, src []byte) {
 		y, b := (*[256]float32)(dst), (*[84]byte)(src)
 		var d, m [16]float32
 		scalesQ2_K(&d, &m, b)
-		for g := range 16 {
-			y, qs := (*[16]float32)(y[16*g:]), (*[16]byte)(b[16+g/8*32+g%2*16:])
-			d, m, shift := d[g], m[g], g%8/2*2
+		for k := range 4 { // 16 bytes: groups g, g+2, g+4 and g+6
+			g := k/2*8 + k%2
+			y, qs := (*[112]float32)(y[16*g:]), (*[16]byte)(b[16+16*k:])
+			d0, d1, d2, d3 := d[g], d[g+2], d[g+4], d[g+6]
+			m0, m1, m2, m3 := m[g], m[g+2], m[g+4], m[g+6]
 			for l, v := range qs {
-				y[l] = float32(d*float32(v>>shift&3)) + m
+				y[l] = float32(d0*float32(v&3)) + m0
+				y[l+32] = float32(d1*float32(v>>2&3)) + m1
+				y[l+64] = float32(d2*float32(v>>4&3)) + m2
+				y[l+96] = float32(d3*float32(v>>6)) + m3
 			}
 		}
 	}

@@ -14,11 +14,16 @@ func decodeQ3_K(dst []float32, src []byte) {
 		y, b := (*[256]float32)(dst), (*[110]byte)(src)
 		var d [16]float32
 		scalesQ3_K(&d, b)
-		for g := range 16 {
-			y, hs, qs := (*[16]float32)(y[16*g:]), (*[16]byte)(b[g%2*16:]), (*[16]byte)(b[32+g/8*32+g%2*16:])
-			d, bit, shift := d[g], g/2, g%8/2*2
+		for k := range 4 { // 16 bytes: groups g, g+2, g+4 and g+6
+			g := k/2*8 + k%2
+			y, hs, qs := (*[112]float32)(y[16*g:]), (*[16]byte)(b[k%2*16:]), (*[16]byte)(b[32+16*k:])
+			d0, d1, d2, d3 := d[g], d[g+2], d[g+4], d[g+6]
 			for l, v := range qs {
-				y[l] = d * float32(int(v>>shift&3|hs[l]>>bit&1<<2)-4)
+				h := hs[l] >> (k / 2 * 4)
+				y[l] = d0 * float32(int(v&3|h<<2&4)-4)
+				y[l+32] = d1 * float32(int(v>>2&3|h<<1&4)-4)
+				y[l+64] = d2 * float32(int(v>>4&3|h&4)-4)
+				y[l+96] = d3 * float32(int(v>>6|h>>1&4)-4)
 			}
 		}
 	}

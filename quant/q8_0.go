@@ -47,16 +47,10 @@ func encodeQ8_0(dst []byte, src, _ []float32) {
 		}
 		putF16(b[:], d)
 		for j, v := range x {
+			// The float below a half, not a half, so that the sum does not round the largest fraction below a half up.
+			// If 1/d overflowed, truncInt gives a low byte of 0; d as a half is 0 then, too.
 			y := float32(v * inv)
-			n := truncInt(y)
-			switch r := y - float32(n); { // exact
-			case n == math.MinInt32: // 1/d overflowed; the low byte is 0, as is d as a half
-			case r >= 0.5:
-				n++
-			case r <= -0.5:
-				n--
-			}
-			b[2+j] = byte(n)
+			b[2+j] = byte(truncInt(y + float32(math.Copysign(0x0.ffffffp-1, float64(y)))))
 		}
 	}
 }
