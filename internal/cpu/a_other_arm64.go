@@ -1,0 +1,5 @@
+//go:build arm64 && !darwin && !ios
+
+package cpu
+
+const appleSilicon = false

@@ -1,0 +1,251 @@
+// Package par runs a pass's parallel work on a fixed set of workers.
+//
+// A worker that touches mapped memory may find that the file under it shrank; the fault, like any panic, becomes an error
+// of the pass, never the end of the process.
+package par
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"github.com/godwit-ai/godwit/seq"
+)
+
+// ErrPanic is wrapped by the error that a panicking task becomes.
+var ErrPanic = errors.New("internal error")
+
+// Guard runs f on this goroutine and turns a memory fault or a panic into an error.
+func Guard(f func() error) (err error) {
+	old := debug.SetPanicOnFault(true)
+	defer func() {
+		debug.SetPanicOnFault(old)
+		if r := recover(); r != nil {
+			err = caught(r)
+		}
+	}()
+	return f()
+}
+
+// caught describes a recovered panic. The runtime marks memory faults with a method Addr.
+func caught(r any) error {
+	if f, ok := r.(interface {
+		error
+		Addr() uintptr
+	}); ok {
+		return fmt.Errorf("%w (address %#x)", seq.ErrFault, f.Addr())
+	}
+	if e, ok := r.(error); ok {
+		return fmt.Errorf("%w: %w\n%s", ErrPanic, e, debug.Stack())
+	}
+	return fmt.Errorf("%w: %v\n%s", ErrPanic, r, debug.Stack())
+}
+
+// Pool is a set of workers. One pass has it at a time; others wait.
+type Pool struct {
+	workers int
+	pass    sync.Mutex // held by the pass in progress
+
+	ctx  context.Context
+	done <-chan struct{}
+	err  atomic.Pointer[error] // first failure of the pass
+
+	// The task in progress. Workers read these between a wake and their own decrement of busy.
+	task  seq.Task
+	n     int
+	grain int
+	next  atomic.Int64 // first item not yet taken
+	busy  atomic.Int32 // workers that have not finished the task
+
+	epoch  atomic.Uint32 // counts tasks; workers spin on it, then park
+	wake   []chan struct{}
+	parked []atomic.Bool
+	idle   chan struct{} // the last worker to finish tells a parked caller
+	waits  atomic.Bool   // the caller is parked
+	quit   atomic.Bool
+}
+
+// spins is how often a waiting worker looks before it parks: some 20 µs, about the gap between two tasks of a pass.
+const spins = 4000
+
+// NewPool starts workers−1 goroutines; the caller of a pass is worker 0.
+func NewPool(workers int) *Pool {
+	p := &Pool{workers: max(1, workers), idle: make(chan struct{}, 1)}
+	p.wake = make([]chan struct{}, p.workers)
+	p.parked = make([]atomic.Bool, p.workers)
+	for w := 1; w < p.workers; w++ {
+		p.wake[w] = make(chan struct{}, 1)
+		go p.work(w)
+	}
+	return p
+}
+
+// Workers returns the number of workers.
+func (p *Pool) Workers() int { return p.workers }
+
+// Close ends the workers. No pass may be in progress or follow.
+func (p *Pool) Close() {
+	p.quit.Store(true)
+	p.release()
+}
+
+// Pass takes the pool for one forward pass, waiting for the pass in progress. The returned function gives it back.
+func (p *Pool) Pass(ctx context.Context) (seq.Team, func()) {
+	p.pass.Lock()
+	p.ctx, p.done = ctx, ctx.Done()
+	p.err.Store(nil)
+	return p, p.leave
+}
+
+func (p *Pool) leave() {
+	p.ctx, p.done = nil, nil
+	p.pass.Unlock()
+}
+
+// Err returns the first failure of the pass, or why it was cancelled.
+func (p *Pool) Err() error {
+	if e := p.err.Load(); e != nil {
+		return *e
+	}
+	select {
+	case <-p.done:
+		err := context.Cause(p.ctx)
+		p.fail(err)
+		return err
+	default:
+		return nil
+	}
+}
+
+func (p *Pool) fail(err error) { p.err.CompareAndSwap(nil, &err) }
+
+// Run implements seq.Team. Items are handed out grain by grain, so an uneven machine stays busy; which worker gets
+// which does not matter to any result.
+func (p *Pool) Run(n, grain int, t seq.Task) error {
+	if err := p.Err(); err != nil {
+		return err
+	}
+	grain = max(1, grain)
+	p.task, p.n, p.grain = t, n, grain
+	p.next.Store(0)
+	if p.workers > 1 && n > grain {
+		p.busy.Store(int32(p.workers - 1))
+		p.release()
+		p.safely(0)
+		p.join()
+	} else {
+		p.safely(0)
+	}
+	p.task = nil
+	return p.Err()
+}
+
+// release starts the workers on a new epoch.
+func (p *Pool) release() {
+	p.epoch.Add(1)
+	for w := 1; w < p.workers; w++ {
+		if p.parked[w].Load() {
+			select {
+			case p.wake[w] <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+// join waits until every worker has finished.
+func (p *Pool) join() {
+	for i := 0; p.busy.Load() > 0; i++ {
+		if i < spins {
+			pause(i)
+			continue
+		}
+		p.waits.Store(true)
+		if p.busy.Load() > 0 {
+			<-p.idle
+		}
+		p.waits.Store(false)
+	}
+	select {
+	case <-p.idle: // a late token of this task
+	default:
+	}
+}
+
+// pause yields now and then, so that a machine with fewer cores than workers makes progress.
+func pause(i int) {
+	if i&63 == 63 {
+		runtime.Gosched()
+	}
+}
+
+func (p *Pool) work(w int) {
+	debug.SetPanicOnFault(true)
+	seen := uint32(0)
+	for {
+		for i := 0; p.epoch.Load() == seen; i++ {
+			if i < spins {
+				pause(i)
+				continue
+			}
+			p.parked[w].Store(true)
+			if p.epoch.Load() == seen {
+				<-p.wake[w]
+			}
+			p.parked[w].Store(false)
+		}
+		seen++
+		if p.quit.Load() {
+			return
+		}
+		p.safely(w)
+		if p.busy.Add(-1) == 0 && p.waits.Load() {
+			select {
+			case p.idle <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+// safely takes items until none are left.
+func (p *Pool) safely(w int) {
+	if w == 0 {
+		old := debug.SetPanicOnFault(true)
+		defer debug.SetPanicOnFault(old)
+	}
+	defer p.recover()
+	for {
+		lo := int(p.next.Add(int64(p.grain))) - p.grain
+		if lo >= p.n || p.Err() != nil {
+			return
+		}
+		p.task.Do(w, lo, min(lo+p.grain, p.n))
+	}
+}
+
+func (p *Pool) recover() {
+	if r := recover(); r != nil {
+		p.fail(caught(r))
+	}
+}
+
+// serial is a team of one without cancellation.
+type serial struct{}
+
+// Serial returns a team of one worker, for tests and tools. It does not guard against faults.
+func Serial() seq.Team { return serial{} }
+
+func (serial) Workers() int { return 1 }
+func (serial) Err() error   { return nil }
+func (serial) Run(n, grain int, t seq.Task) error {
+	grain = max(1, grain)
+	for lo := 0; lo < n; lo += grain {
+		t.Do(0, lo, min(lo+grain, n))
+	}
+	return nil
+}

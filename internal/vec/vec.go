@@ -1,0 +1,236 @@
+// Package vec holds the float32 kernels. Each is defined by its Go twin, down to the order of additions, and every SIMD version
+// equals it bit for bit, so results do not depend on the CPU.
+//
+// Go may fuse x*y + z on some targets: here products are written float32(x*y) where they must be rounded, and FMA where
+// they must not.
+package vec
+
+import "math"
+
+// lanes is the number of partial sums of a reduction: element k belongs to lane k mod 16. It is one AVX-512 register, two of
+// AVX2, four of NEON.
+const lanes = 16
+
+// tree adds the lanes in the fixed order that halving a vector register gives.
+func tree(l *[lanes]float32) float32 {
+	for n := lanes / 2; n > 0; n /= 2 {
+		for i := range n {
+			l[i] += l[i+n]
+		}
+	}
+	return l[0]
+}
+
+// Kernels that SIMD versions replace. len(b) ≥ len(a) and the like is checked by the exported functions.
+var (
+	dot      = dotGo
+	dotF16   = dotF16Go
+	axpy     = axpyGo
+	axpyF16  = axpyF16Go
+	exp      = expGo
+	sum      = sumGo
+	maximum  = maxGo
+	f16ToF32 = f16ToF32Go
+	f32ToF16 = f32ToF16Go
+	dotRows  = dotRowsGo
+	axpyRows = axpyRowsGo
+	dotRowsH = dotRowsF16Go
+	axpyRowH = axpyRowsF16Go
+)
+
+// Dot returns Σ a[k]·b[k]: 16 lanes of fused multiply-adds, then tree. len(b) ≥ len(a).
+func Dot(a, b []float32) float32 { return dot(a, b[:len(a)]) }
+
+// DotF16 is Dot with IEEE halves b.
+func DotF16(a []float32, b []uint16) float32 { return dotF16(a, b[:len(a)]) }
+
+// Axpy adds a·x to y, fused. len(x) ≥ len(y).
+func Axpy(y []float32, a float32, x []float32) { axpy(y, a, x[:len(y)]) }
+
+// AxpyF16 is Axpy with IEEE halves x.
+func AxpyF16(y []float32, a float32, x []uint16) { axpyF16(y, a, x[:len(y)]) }
+
+// DotRows sets s[r] = Dot(q, k[r·stride:]) for every r; rows may overlap.
+func DotRows(s, q, k []float32, stride int) {
+	if len(s) > 0 {
+		_ = k[(len(s)-1)*stride+len(q)-1]
+		dotRows(s, q, k, stride)
+	}
+}
+
+// DotRowsF16 is DotRows with IEEE halves k.
+func DotRowsF16(s, q []float32, k []uint16, stride int) {
+	if len(s) > 0 {
+		_ = k[(len(s)-1)*stride+len(q)-1]
+		dotRowsH(s, q, k, stride)
+	}
+}
+
+// AxpyRows does Axpy(y, p[r], v[r·stride:]) for r in order.
+func AxpyRows(y, p, v []float32, stride int) {
+	if len(p) > 0 {
+		_ = v[(len(p)-1)*stride+len(y)-1]
+		axpyRows(y, p, v, stride)
+	}
+}
+
+// AxpyRowsF16 is AxpyRows with IEEE halves v.
+func AxpyRowsF16(y, p []float32, v []uint16, stride int) {
+	if len(p) > 0 {
+		_ = v[(len(p)-1)*stride+len(y)-1]
+		axpyRowH(y, p, v, stride)
+	}
+}
+
+func dotGo(a, b []float32) float32 {
+	var l [lanes]float32
+	for i, x := range a {
+		l[i%lanes] = FMA(x, b[i], l[i%lanes])
+	}
+	return tree(&l)
+}
+
+func dotF16Go(a []float32, b []uint16) float32 {
+	var l [lanes]float32
+	for i, x := range a {
+		l[i%lanes] = FMA(x, H2F(b[i]), l[i%lanes])
+	}
+	return tree(&l)
+}
+
+func axpyGo(y []float32, a float32, x []float32) {
+	for i := range y {
+		y[i] = FMA(a, x[i], y[i])
+	}
+}
+
+func axpyF16Go(y []float32, a float32, x []uint16) {
+	for i := range y {
+		y[i] = FMA(a, H2F(x[i]), y[i])
+	}
+}
+
+func dotRowsGo(s, q, k []float32, stride int) {
+	for r := range s {
+		s[r] = dotGo(q, k[r*stride:])
+	}
+}
+
+func dotRowsF16Go(s, q []float32, k []uint16, stride int) {
+	for r := range s {
+		s[r] = dotF16Go(q, k[r*stride:])
+	}
+}
+
+func axpyRowsGo(y, p, v []float32, stride int) {
+	for r, a := range p {
+		axpyGo(y, a, v[r*stride:])
+	}
+}
+
+func axpyRowsF16Go(y, p []float32, v []uint16, stride int) {
+	for r, a := range p {
+		axpyF16Go(y, a, v[r*stride:])
+	}
+}
+
+// Sum returns Σ x[k]: 16 lanes, then tree.
+func Sum(x []float32) float32 { return sum(x) }
+
+func sumGo(x []float32) float32 {
+	var l [lanes]float32
+	for i, v := range x {
+		l[i%lanes] += v
+	}
+	return tree(&l)
+}
+
+// Max returns the largest element, −∞ of none; NaN are passed over.
+func Max(x []float32) float32 { return maximum(x) }
+
+func maxGo(x []float32) float32 {
+	m := float32(math.Inf(-1))
+	for _, v := range x {
+		if v > m {
+			m = v
+		}
+	}
+	return m
+}
+
+// AbsMax returns the largest magnitude; NaN are passed over.
+func AbsMax(x []float32) float32 {
+	var m float32
+	for _, v := range x {
+		if v = float32(math.Abs(float64(v))); v > m {
+			m = v
+		}
+	}
+	return m
+}
+
+// Scale multiplies y by a.
+func Scale(y []float32, a float32) {
+	for i := range y {
+		y[i] *= a
+	}
+}
+
+// Add adds x to y.
+func Add(y, x []float32) {
+	x = x[:len(y)]
+	for i := range y {
+		y[i] += x[i]
+	}
+}
+
+// Mul multiplies y by x, element by element.
+func Mul(y, x []float32) {
+	x = x[:len(y)]
+	for i := range y {
+		y[i] *= x[i]
+	}
+}
+
+// F16ToF32 widens IEEE halves; len(dst) elements.
+func F16ToF32(dst []float32, src []uint16) { f16ToF32(dst, src[:len(dst)]) }
+
+// F32ToF16 rounds to IEEE halves, ties to even; len(dst) elements.
+func F32ToF16(dst []uint16, src []float32) { f32ToF16(dst, src[:len(dst)]) }
+
+// RMSNorm sets y = x / √(mean(x²) + eps) · w. A nil w stands for ones. y and x may be the same.
+func RMSNorm(y, x, w []float32, eps float32) {
+	ms := Dot(x, x) / float32(len(x))
+	r := 1 / float32(math.Sqrt(float64(ms+eps)))
+	y = y[:len(x)]
+	if w == nil {
+		for i, v := range x {
+			y[i] = v * r
+		}
+		return
+	}
+	w = w[:len(x)]
+	for i, v := range x {
+		y[i] = float32(v*r) * w[i]
+	}
+}
+
+// LayerNorm sets y = (x − mean) / √(variance + eps) · w + b. A nil w stands for ones, a nil b for zeros.
+func LayerNorm(y, x, w, b []float32, eps float32) {
+	y = y[:len(x)]
+	mean := Sum(x) / float32(len(x))
+	for i, v := range x {
+		y[i] = v - mean
+	}
+	r := 1 / float32(math.Sqrt(float64(Dot(y, y)/float32(len(x))+eps)))
+	for i := range y {
+		v := float32(y[i] * r)
+		if w != nil {
+			v = float32(v * w[i])
+		}
+		if b != nil {
+			v += b[i]
+		}
+		y[i] = v
+	}
+}
