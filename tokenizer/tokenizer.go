@@ -5,7 +5,14 @@
 // tokenizer.ggml.pre names, SentencePiece BPE ("llama"), SentencePiece unigram ("t5") and WordPiece ("bert").
 package tokenizer
 
-import "errors"
+import (
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/godwit-ai/godwit/gguf"
+)
 
 // ID is a token id, an index into the vocabulary.
 type ID = int32
@@ -55,61 +62,97 @@ var (
 // Tokenizer is immutable after New and safe for use by several goroutines. It aliases the bytes of the model file, which
 // must stay mapped as long as the Tokenizer is used.
 type Tokenizer struct {
+	model  model
+	pre    string // tokenizer.ggml.pre
+	name   string // general.name in lower case
+	arch   string // general.architecture
+	fam    *family
+	tokens gguf.StringArray
+	merges gguf.StringArray
+	scores gguf.FloatArray // empty: all 0
+	kinds  gguf.IntArray   // empty: all Normal
+
+	bos, eos, eot, unk, pad, sep ID   // -1: none
+	last                         ID   // ends a text when addLast
+	fileEnds                     []ID // tokens that end a generation by the file's own word
+
+	addBOS, addLast         bool
+	spacePrefix, trimSpaces bool
+	lowercase, stripAccents bool
+	norm                    normalizer
+
+	mu   sync.Mutex // held while building look
+	look atomic.Pointer[lookup]
+	pool sync.Pool // of *encoder
 }
 
 // Size returns the number of entries of the vocabulary.
-func (t *Tokenizer) Size() int { return 0 }
+func (t *Tokenizer) Size() int { return t.tokens.Len() }
 
-// Kind returns what the file says id is; Undefined for an id outside the vocabulary.
-func (t *Tokenizer) Kind(id ID) Kind { return Undefined }
-
-// BOS returns the token that begins a text.
-func (t *Tokenizer) BOS() (ID, bool) { return 0, false }
-
-// EOS returns the token that ends a text.
-func (t *Tokenizer) EOS() (ID, bool) { return 0, false }
-
-// EOT returns the token that ends a turn of a conversation.
-func (t *Tokenizer) EOT() (ID, bool) { return 0, false }
-
-// AddBOS reports whether the model expects BOS (or CLS) before a text.
-func (t *Tokenizer) AddBOS() bool { return false }
-
-// AddEOS reports whether the model expects EOS (or SEP) after a text.
-func (t *Tokenizer) AddEOS() bool { return false }
-
-// IsEnd reports whether id ends a generation: EOS, end of turn and their relatives.
-func (t *Tokenizer) IsEnd(id ID) bool { return false }
-
-// Find returns the token whose vocabulary entry is exactly text ("<|im_end|>").
-func (t *Tokenizer) Find(text string) (ID, bool) { return 0, false }
-
-// Encode appends the tokens of text to dst. It never fails: bytes that are not UTF-8 become byte tokens, or U+FFFD where the
-// vocabulary works on characters.
-func (t *Tokenizer) Encode(dst []ID, text string, opt Options) []ID { return dst }
-
-// Decode returns the text of ids: the inverse of Encode for text that the tokenizer does not normalise. Bytes that are not
-// UTF-8 become U+FFFD.
-func (t *Tokenizer) Decode(ids []ID, opt DecodeOptions) string { return "" }
-
-// Piece returns the raw bytes of one token, which may be part of a character; nil for an id outside the vocabulary.
-// Control tokens give their names.
-func (t *Tokenizer) Piece(id ID) []byte { return nil }
-
-// Stream returns a decoder of a continuation: it keeps the space that begins the first token.
-func (t *Tokenizer) Stream() *Stream { return &Stream{t: t} }
-
-// Stream decodes token by token and only ever returns whole characters.
-type Stream struct {
-	t       *Tokenizer
-	Special bool // control tokens give their names
+// Kind returns what id is: what the file says, or what its name is known to be where files are known to be wrong.
+// Undefined for an id outside the vocabulary.
+func (t *Tokenizer) Kind(id ID) Kind {
+	if id < 0 || int(id) >= t.Size() {
+		return Undefined
+	}
+	return t.index().kind(id)
 }
 
-// Push returns the text that id completes; "" while a character is incomplete.
-func (s *Stream) Push(id ID) string { return "" }
+func (t *Tokenizer) fileKind(id ID) Kind {
+	if t.kinds.Len() == 0 {
+		return Normal
+	}
+	if k := t.kinds.At(int(id)); k >= int64(Undefined) && k <= int64(Byte) {
+		return Kind(k)
+	}
+	return Undefined
+}
 
-// Flush returns U+FFFD for a character that was left incomplete, and resets the stream.
-func (s *Stream) Flush() string { return "" }
+func (t *Tokenizer) score(id ID) float32 {
+	if t.scores.Len() == 0 {
+		return 0
+	}
+	return float32(t.scores.At(int(id)))
+}
 
-// New reads the tokenizer of a model file's metadata.
-func New(m any) (*Tokenizer, error) { return nil, ErrModel }
+// BOS returns the token that begins a text (CLS of an encoder).
+func (t *Tokenizer) BOS() (ID, bool) { return t.bos, t.bos >= 0 }
+
+// EOS returns the token that ends a text.
+func (t *Tokenizer) EOS() (ID, bool) { return t.eos, t.eos >= 0 }
+
+// EOT returns the token that ends a turn of a conversation.
+func (t *Tokenizer) EOT() (ID, bool) {
+	if t.eot >= 0 {
+		return t.eot, true
+	}
+	id := t.index().eot
+	return id, id >= 0
+}
+
+// Unknown returns the token of text that has no other.
+func (t *Tokenizer) Unknown() (ID, bool) { return t.unk, t.unk >= 0 }
+
+// Pad returns the token that fills batches.
+func (t *Tokenizer) Pad() (ID, bool) { return t.pad, t.pad >= 0 }
+
+// Sep returns the token between two texts.
+func (t *Tokenizer) Sep() (ID, bool) { return t.sep, t.sep >= 0 }
+
+// AddBOS reports whether the model expects BOS (or CLS) before a text.
+func (t *Tokenizer) AddBOS() bool { return t.addBOS && t.bos >= 0 }
+
+// AddEOS reports whether the model expects EOS (or SEP) after a text.
+func (t *Tokenizer) AddEOS() bool { return t.addLast && t.last >= 0 }
+
+// IsEnd reports whether id ends a generation: EOS, end of turn and their relatives.
+func (t *Tokenizer) IsEnd(id ID) bool { return slices.Contains(t.index().ends, id) }
+
+// Ends returns all tokens that end a generation. The caller must not change them.
+func (t *Tokenizer) Ends() []ID { return t.index().ends }
+
+// Find returns the token whose vocabulary entry is exactly text ("<|im_end|>").
+func (t *Tokenizer) Find(text string) (ID, bool) {
+	id := t.index().vocab.findString(text)
+	return id, id >= 0
+}
