@@ -1,0 +1,56 @@
+package attention
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/godwit-ai/godwit/seq"
+)
+
+// Llama3 is Llama 3.1's scaling: pairs that turn fewer than Low times within the trained context are slowed by
+// Factor, those that turn more than High times are left, and between it interpolates.
+type Llama3 struct {
+	Factor    float64
+	Low, High float64 // 0: 1 and 4
+	Orig      int     // trained context
+}
+
+func (l Llama3) turns() (low, high float64) {
+	low, high = l.Low, l.High
+	if low == 0 {
+		low = 1
+	}
+	if high == 0 {
+		high = 4
+	}
+	return low, high
+}
+
+// Freqs implements Scaling.
+func (l Llama3) Freqs(dst []float64, _ float64, _ seq.Pos) {
+	low, high := l.turns()
+	for i, f := range dst {
+		turns := float64(l.Orig) * f / (2 * math.Pi)
+		smooth := min(max((turns-low)/(high-low), 0), 1)
+		dst[i] = float64(f/l.Factor*(1-smooth)) + float64(f*smooth)
+	}
+}
+
+// Magnitude implements Scaling.
+func (Llama3) Magnitude(seq.Pos) float64 { return 1 }
+
+// Fixed implements Scaling.
+func (Llama3) Fixed() bool { return true }
+
+// Check implements Scaling.
+func (l Llama3) Check(int) error {
+	low, high := l.turns()
+	if l.Orig < 1 || !(low > 0) || !(high > low) || math.IsInf(high, 0) {
+		return fmt.Errorf("llama3: orig=%d, low=%v, high=%v are not positive and rising", l.Orig, low, high)
+	}
+	return atLeastOne("llama3", l.Factor)
+}
+
+func (l Llama3) String() string {
+	return fmt.Sprintf("llama3(factor=%s,orig=%d%s%s)", num(l.Factor), l.Orig, optNum("low", l.Low), optNum("high", l.High))
+}

@@ -1,0 +1,39 @@
+package attention
+
+import (
+	"fmt"
+
+	"github.com/godwit-ai/godwit/seq"
+)
+
+// NTK raises the base to base·Factor^(d/(d−2)), so that the slowest pair is stretched by Factor and the fastest not
+// at all ("NTK-aware" scaling).
+type NTK struct{ Factor float64 }
+
+// Freqs implements Scaling.
+func (n NTK) Freqs(dst []float64, _ float64, _ seq.Pos) { rebase(dst, n.Factor) }
+
+// rebase multiplies the base behind freqs by ratio^(d/(d−2)): pair i of h slows by ratio^(−i/(h−1)).
+func rebase(freqs []float64, ratio float64) {
+	step, f := ratPow(ratio, -1, len(freqs)-1), 1.0
+	for i := range freqs {
+		freqs[i] *= f
+		f = float64(f * step)
+	}
+}
+
+// Magnitude implements Scaling.
+func (NTK) Magnitude(seq.Pos) float64 { return 1 }
+
+// Fixed implements Scaling.
+func (NTK) Fixed() bool { return true }
+
+// Check implements Scaling.
+func (n NTK) Check(dims int) error {
+	if dims < 4 {
+		return fmt.Errorf("ntk needs at least 4 rotated values, not %d", dims)
+	}
+	return atLeastOne("ntk", n.Factor)
+}
+
+func (n NTK) String() string { return fmt.Sprintf("ntk(factor=%s)", num(n.Factor)) }

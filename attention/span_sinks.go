@@ -1,0 +1,24 @@
+package attention
+
+import (
+	"fmt"
+
+	"github.com/godwit-ai/godwit/seq"
+)
+
+// Sinks sees the first N positions, on which models put attention that has nowhere else to go (StreamingLLM,
+// arXiv 2309.17453). It is used in a union with a window.
+type Sinks struct{ N seq.Pos }
+
+// Runs implements Span.
+func (s Sinks) Runs(dst []seq.Run, _, hi seq.Pos) []seq.Run {
+	if s.N > 0 && hi > 0 {
+		dst = append(dst, seq.Run{Lo: 0, Hi: min(s.N, hi)})
+	}
+	return dst
+}
+
+// Reach implements Reacher.
+func (s Sinks) Reach() (first, back seq.Pos) { return s.N, 0 }
+
+func (s Sinks) String() string { return fmt.Sprintf("sinks(%d)", s.N) }
