@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/godwit-ai/godwit/internal/impl"
 	"github.com/godwit-ai/godwit/seq"
 )
 
@@ -144,8 +145,15 @@ type kernels struct {
 
 var kernelsGo = kernels{quantize: quantizeGo, panel: panelGo}
 
-// active is the implementation in use; it is set before the first product, and by tests.
+// active is the implementation in use.
 var active = &kernelsGo
+
+// use gives internal/impl the way to install k.
+func use(k *kernels) func() { return func() { active = k } }
+
+func init() {
+	impl.Register("quant", impl.Impl{Name: "generic", Available: true, Install: use(&kernelsGo)})
+}
 
 // panelGo computes a panel from its definition, row by row.
 func panelGo(in *Input, j *Job, r0, r1 int, s scratch) {
@@ -184,5 +192,3 @@ func rowDot(q []int8, d, m []float32, group int, hasMin bool, a []int8, meta []f
 	}
 	return acc
 }
-
-var implementations = map[string]*kernels{"generic": &kernelsGo}

@@ -2,41 +2,31 @@ package quant
 
 import (
 	"unsafe"
+
+	"github.com/godwit-ai/godwit/internal/vec"
 )
 
 // floatPanel computes rows [r0, r1) of a job from float32 activations: all of exact mode, and the float formats. The
 // panel's rows are decoded once and stay in cache while the activations pass.
 func floatPanel(in *Input, j *Job, r0, r1 int, s scratch) {
-	cols := in.cols
+	cols, n := in.cols, r1-r0
+	data := j.M.Data[r0*j.M.RowBytes() : r1*j.M.RowBytes()]
 	if in.n == 1 && j.M.Format.Type == F16 {
-		for r := r0; r < r1; r++ {
-			if w, ok := alias[uint16](j.M.Row(r), cols); ok {
-				j.Y[r] = dotF16(in.x, w)
-				continue
-			}
-			j.M.DecodeRow(s.floats[:cols], r)
-			j.Y[r] = dot(s.floats[:cols], in.x)
+		if w, ok := alias[uint16](data, n*cols); ok {
+			vec.DotRowsF16(j.Y[r0:r1], in.x, w, cols)
+			return
 		}
-		return
 	}
-	var rows [panelRows][]float32
-	for r := r0; r < r1; r++ {
-		k := r - r0
-		if j.M.Format.Type == F32 {
-			if w, ok := alias[float32](j.M.Row(r), cols); ok {
-				rows[k] = w
-				continue
-			}
-		}
-		rows[k] = s.floats[k*cols : (k+1)*cols]
-		j.M.DecodeRow(rows[k], r)
+	w, ok := []float32(nil), false
+	if j.M.Format.Type == F32 {
+		w, ok = alias[float32](data, n*cols)
+	}
+	if !ok {
+		w = s.floats[:n*cols]
+		j.M.Format.Decode(w, data)
 	}
 	for i := range in.n {
-		x := in.x[i*cols : (i+1)*cols]
-		y := j.Y[i*j.Stride+r0 : i*j.Stride+r1]
-		for k := range y {
-			y[k] = dot(rows[k], x)
-		}
+		vec.DotRows(j.Y[i*j.Stride+r0:i*j.Stride+r1], in.x[i*cols:(i+1)*cols], w, cols)
 	}
 }
 

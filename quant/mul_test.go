@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/godwit-ai/godwit/internal/impl"
+	"github.com/godwit-ai/godwit/internal/vec"
 	"github.com/godwit-ai/godwit/seq"
 )
 
@@ -119,7 +121,7 @@ func wantMul(in *Input, m Matrix, bias []float32) []float32 {
 				quantizeGo(a, meta, x)
 				*v = rowDot(q, d, mins, m.Format.Group, m.Format.HasMin, a, meta)
 			} else {
-				*v = dot(row, x)
+				*v = vec.Dot(row, x)
 			}
 			if bias != nil {
 				*v += bias[r]
@@ -338,10 +340,5 @@ func TestMulAllocs(t *testing.T) {
 
 // forAll runs a test with each implementation that this CPU has.
 func forAll(t *testing.T, run func(t *testing.T)) {
-	was := active
-	defer func() { active = was }()
-	for name, k := range implementations {
-		active = k
-		t.Run(name, run)
-	}
+	impl.Each("quant", func(name string) { t.Run(name, run) })
 }

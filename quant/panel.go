@@ -6,6 +6,10 @@ import "unsafe"
 // [cols/4][8 rows][4 columns], and scales and offsets [groups][8 rows]. It is made once per product, in cache, and
 // multiplied by every row of activations.
 
+// directRows is the most rows of activations for which reading the packed weights again for each costs less than making
+// a tile.
+const directRows = 3
+
 // tileMul multiplies a tile by rows of activations: for each row i it writes 8 values from y[i*stride]. Rows of a are
 // cols apart, rows of meta cols/32*metaLen.
 type tileMul func(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
@@ -50,10 +54,12 @@ func (k *tiler) panel(in *Input, j *Job, r0, r1 int, s scratch) {
 	t := k.of(j.M.Format)
 	cols, rows := in.cols, r1-r0
 	metaRow := cols / actBlock * metaLen
-	if t.direct != nil && in.n == 1 && rows == panelRows {
+	if t.direct != nil && in.n <= directRows && rows == panelRows {
 		w := j.M.Data[r0*j.M.RowBytes() : r1*j.M.RowBytes()]
-		y := j.Y[r0:r1]
-		t.direct(&y[0], &in.q[0], cols, &in.meta[0], &w[0], len(w)/panelRows)
+		for i := range in.n {
+			y := j.Y[i*j.Stride+r0 : i*j.Stride+r1]
+			t.direct(&y[0], &in.q[i*cols], cols, &in.meta[i*metaRow], &w[0], len(w)/panelRows)
+		}
 		return
 	}
 	groups := paddedGroups(j.M)
