@@ -3,63 +3,75 @@
 // Layout where they live. One loop (attend.go) runs every combination; a Plan names the parts of every layer and has a
 // text form.
 //
-// A part is one file: span_*.go, scheme_*.go, codec_*.go, layout_*.go. It registers its name in init, and the
-// conformance suite tests every registered part with every other.
+// A part is one file: span_*.go, scheme_*.go, scaling_*.go, codec_*.go, layout_*.go. It registers its name in init
+// (registry.go); from then on plans can name it, and the conformance suite tests it with every other part.
 package attention
 
 import (
 	"errors"
 	"fmt"
 
+	"github.com/godwit-ai/godwit/internal/vec"
 	"github.com/godwit-ai/godwit/seq"
 )
 
 // Tile is the number of consecutive rows that are stored, read and softmaxed together. Tile t holds the rows at
 // positions [64t, 64t+64), wherever it lives, so that the order of a row's additions never depends on the storage.
-const Tile = 64
+const Tile = vec.TileCols
 
 // Span says which positions a query may see.
 type Span interface {
-	// Runs appends the visible positions of [0, hi) for the query at position q: sorted, disjoint runs. hi is q+1 for
-	// causal attention.
+	// Sees is the definition: whether the query at q sees the key at k ≤ q. Tests compare everything else with it.
+	Sees(q, k seq.Pos) bool
+	// Runs appends the visible positions of [0, hi) for the query at q: sorted, disjoint runs. hi is q+1 in causal
+	// attention.
 	Runs(dst []seq.Run, q, hi seq.Pos) []seq.Run
 	String() string
 }
 
 // Reacher is a Span that sees only the first positions and those near the query: it can live in a ring.
 type Reacher interface {
-	// Reach returns (first, back): the query at q sees nothing outside [0, first) and [q−back+1, q].
+	// Reach returns (first, back): the query at q sees nothing outside [0, first) and (q−back, q].
 	Reach() (first, back seq.Pos)
 }
 
-// Codec says how rows of keys or values are stored.
+// Reach is how far a layer's spans see: the query at q sees nothing outside [0, First) and (q−Back, q].
+type Reach struct {
+	First, Back seq.Pos
+	Bounded     bool // false: anything
+}
+
+// Codec says how rows of keys or values are stored. The two are stored differently: a tile of keys is kept dimension by
+// dimension, so that a vector register holds one value of many keys and no dot product ends in a sum across lanes.
 type Codec interface {
-	Rows(dim int) (Rows, error) // the encoding for rows of dim values; an error when dim does not fit it
+	Keys(dim int) (Rows, error)   // for keys of dim values; an error when they do not fit
+	Values(dim int) (Rows, error) // for values of dim values
 	String() string
 }
 
-// Rows is a codec made for one row width. One head's tile of Tile rows is Size bytes.
+// Rows is a codec made for the keys or the values of one width.
 type Rows interface {
-	Size() int
-	Put(tile []byte, row int, x []float32)      // encodes x[dim] as row of the tile
-	Get(dst []float32, tile []byte, lo, hi int) // decodes rows [lo, hi) into dst[hi−lo, dim]
+	Size() int // bytes of a tile: Tile rows of one head
+	// Put encodes x[dim] as a row of the tile. Rows of one tile may be put by several goroutines at once.
+	Put(tile []byte, row int, x []float32)
+	// Get decodes a tile: keys into dst[dim, Tile], values into dst[Tile, dim]. Only the first n rows need to be right.
+	Get(dst []float32, tile []byte, n int)
 }
 
 // Layout says where tiles live.
 type Layout interface {
-	// Place returns the placement for a span with this reach (back < 0: unbounded) in sessions of at most maxLen rows
-	// and steps of at most maxChunk.
-	Place(first, back seq.Pos, maxLen, maxChunk int) (Placement, error)
-	// Holds reports whether the layout can hold a span with this reach.
-	Holds(first, back seq.Pos) bool
+	// Place returns the placement for sessions of at most maxLen rows in steps of at most maxChunk; an error that
+	// says why when the layout cannot serve that reach.
+	Place(r Reach, maxLen, maxChunk int) (Placement, error)
 	String() string
 }
 
 // Placement maps tiles to slots of storage.
 type Placement interface {
-	Slot(tile int) int               // where the tile lives, in [0, Slots())
-	Slots() int                      // tiles of storage at most
-	Oldest(top int) (keep, from int) // when the newest tile is top, tiles [0, keep) and [from, top] are held
+	Slots() int        // tiles of storage at most
+	Slot(tile int) int // where a tile lives, in [0, Slots())
+	// Held returns which tiles are intact when top is the newest ever written: [0, first) and [from, top].
+	Held(top int) (first, from int)
 }
 
 // Scheme says how positions enter queries and keys.
@@ -68,25 +80,30 @@ type Scheme interface {
 	String() string
 }
 
-// Positioner puts a position into query and key vectors.
+// Positioner puts positions into query and key vectors.
 type Positioner interface {
 	Width() int                       // floats that Row writes
 	Row(dst []float32, pos seq.Pos)   // what the position contributes, shared by all heads of a row
 	Apply(x []float32, row []float32) // applies it to one head's vector, in place
 }
 
-// Score turns dot products into logits: cap·tanh(q·k·Scale/cap).
+// Biaser is a Positioner that adds to the logits.
+type Biaser interface {
+	// Bias adds to s[i] what the query at q of a head gets for the key at k+i.
+	Bias(s []float32, head int, q, k seq.Pos)
+}
+
+// Score turns dot products into logits: Softcap·tanh(q·k·Scale/Softcap).
 type Score struct {
 	Scale   float32   // 0: 1/√Dim
 	Softcap float32   // 0: none
-	Sinks   []float32 // [Heads] logits that take part in the softmax and have no value (attention sinks); nil: none
+	Sinks   []float32 // [Heads] logits that take part in the softmax and have no value; nil: none
 }
 
-// Layer is the plan of one attention layer. The zero value of each part is the usual one: full span, no positions,
-// f16 rows, a layout that fits the span.
+// Layer is the plan of one attention layer. The zero value of each part is the usual one.
 type Layer struct {
 	Span   []Span // one for all KV heads, or one per KV head; nil: full
-	Pos    Scheme // nil: NoPE
+	Pos    Scheme // nil: none
 	Key    Codec  // nil: f16
 	Value  Codec  // nil: f16
 	Layout Layout // nil: ring when the span is bounded, else grow
@@ -103,12 +120,53 @@ type Shape struct {
 }
 
 // ErrCompose is wrapped by the errors of parts that do not fit each other or the model's shape.
-var ErrCompose = errors.New("parts do not compose")
+var ErrCompose = errors.New("these parts do not compose")
+
+// String names the shape in errors.
+func (s Shape) String() string {
+	return fmt.Sprintf("%d/%d heads of %d/%d", s.Heads, s.KVHeads, s.Dim, s.VDim)
+}
 
 func (s Shape) check() error {
-	if s.Heads < 1 || s.KVHeads < 1 || s.Dim < 1 || s.VDim < 1 || s.Heads%s.KVHeads != 0 {
-		return fmt.Errorf("attention: layer %d: shape of %d heads, %d KV heads, %d and %d wide: %w",
-			s.Layer, s.Heads, s.KVHeads, s.Dim, s.VDim, ErrCompose)
+	const most = 1 << 16
+	if min(s.Heads, s.KVHeads, s.Dim, s.VDim) < 1 || max(s.Heads, s.KVHeads, s.Dim, s.VDim) > most || s.Heads%s.KVHeads != 0 {
+		return fmt.Errorf("attention layer %d: the shape %s is not possible", s.Layer, s)
 	}
 	return nil
+}
+
+// reach returns how far the layer's spans see together.
+func (l Layer) reach() Reach {
+	r := Reach{Bounded: len(l.Span) > 0}
+	for _, s := range l.Span {
+		b, ok := s.(Reacher)
+		if !ok {
+			return Reach{}
+		}
+		first, back := b.Reach()
+		r.First, r.Back = max(r.First, first), max(r.Back, back)
+	}
+	return r
+}
+
+// filled returns the layer with every part named.
+func (l Layer) filled() Layer {
+	if len(l.Span) == 0 {
+		l.Span = []Span{Full{}}
+	}
+	if l.Pos == nil {
+		l.Pos = None{}
+	}
+	if l.Key == nil {
+		l.Key = F16{}
+	}
+	if l.Value == nil {
+		l.Value = F16{}
+	}
+	if l.Layout == nil {
+		if l.Layout = (Grow{}); l.reach().Bounded {
+			l.Layout = Ring{}
+		}
+	}
+	return l
 }

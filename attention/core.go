@@ -1,6 +1,7 @@
 package attention
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -9,12 +10,19 @@ import (
 
 // Core is an attention layer ready to run: immutable, shared by all sessions.
 type Core struct {
-	layer Layer
-	shape Shape
-	pos   Positioner
+	layer  Layer
+	shape  Shape
+	reach  Reach
+	pos    Positioner // nil: none
+	bias   Biaser     // nil: none
+	key    Rows
+	value  Rows
+	scale  float32
+	group  int // query heads per KV head
+	height int // queries in a query tile
 }
 
-// Core checks the combination and makes it ready for the model's shape.
+// Core checks the combination and makes it ready for the model's shape. The error names the two parts that do not fit.
 func (l Layer) Core(sh Shape) (*Core, error) {
 	if sh.VDim == 0 {
 		sh.VDim = sh.Dim
@@ -22,93 +30,68 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 	if err := sh.check(); err != nil {
 		return nil, err
 	}
-	if l.Span == nil {
-		l.Span = []Span{Full{}}
+	l = l.filled()
+	clash := func(a, b any, why error) (*Core, error) {
+		return nil, fmt.Errorf("attention layer %d: %v with %v: %w: %w", sh.Layer, a, b, ErrCompose, why)
 	}
-	c := &Core{layer: l, shape: sh}
-	if l.Pos != nil {
-		p, err := l.Pos.Fit(sh.Dim)
-		if err != nil {
-			return nil, fmt.Errorf("attention: layer %d: %w", sh.Layer, err)
-		}
-		c.pos = p
+	c := &Core{layer: l, shape: sh, reach: l.reach(), scale: l.Score.Scale, group: sh.Heads / sh.KVHeads}
+	if n := len(l.Span); n != 1 && n != sh.KVHeads {
+		return clash(spanText(l.Span), sh, fmt.Errorf("%d spans for %d KV heads", n, sh.KVHeads))
 	}
-	if c.layer.Score.Scale == 0 {
-		c.layer.Score.Scale = float32(1 / math.Sqrt(float64(sh.Dim)))
+	if _, err := l.Layout.Place(c.reach, 1<<30, 1); err != nil {
+		return clash(l.Layout, spanText(l.Span), err)
 	}
+	var err error
+	if c.pos, err = l.Pos.Fit(sh.Dim); err != nil {
+		return clash(l.Pos, sh, err)
+	}
+	c.bias, _ = c.pos.(Biaser)
+	if c.key, err = l.Key.Keys(sh.Dim); err != nil {
+		return clash(l.Key, sh, err)
+	}
+	if c.value, err = l.Value.Values(sh.VDim); err != nil {
+		return clash(l.Value, sh, err)
+	}
+	if n := len(l.Score.Sinks); n != 0 && n != sh.Heads {
+		return clash(fmt.Sprintf("%d sink logits", n), sh, errors.New("one for each query head is needed"))
+	}
+	if c.scale == 0 {
+		c.scale = float32(1 / math.Sqrt(float64(sh.Dim)))
+	}
+	// 96 query rows by a tile of 64 keys keep the products long and the scratch of a worker near 100 KB.
+	c.height = min(max(96/c.group, 1), Tile)
 	return c, nil
 }
 
-type state struct {
-	k, v []float32 // [len, KVHeads, Dim], [len, KVHeads, VDim]
-	n    int
-	c    *Core
+// Check says whether the parts fit each other and the model's shape.
+func (l Layer) Check(sh Shape) error {
+	_, err := l.Core(sh)
+	return err
 }
 
-func (s *state) Len() int     { return s.n }
-func (s *state) Bytes() int64 { return int64(4 * (cap(s.k) + cap(s.v))) }
-func (s *state) Rewind(n int) error {
-	s.n = n
-	s.k = s.k[:n*s.c.shape.KVHeads*s.c.shape.Dim]
-	s.v = s.v[:n*s.c.shape.KVHeads*s.c.shape.VDim]
-	return nil
-}
-
-// NewState returns the empty cache of one session.
-func (c *Core) NewState(env *seq.Env) (seq.State, error) { return &state{c: c}, nil }
+// Layer returns the layer's plan with every part named.
+func (c *Core) Layer() Layer { return c.layer }
 
 // Run appends the step's keys and values to st and attends: q[N, Heads, Dim], k[N, KVHeads, Dim] and v[N, KVHeads,
-// VDim] give out[N, Heads, VDim]. Queries and keys come without positions; q and k may be overwritten.
+// VDim] give out[N, Heads, VDim]. Queries and keys come without positions; k is overwritten. out may not overlap q.
 func (c *Core) Run(out, q, k, v []float32, st seq.State, at *seq.Step) error {
-	s, sh := st.(*state), c.shape
-	if c.pos != nil {
-		row := make([]float32, c.pos.Width())
-		for r, p := range at.Pos {
-			c.pos.Row(row, p)
-			for h := range sh.Heads {
-				c.pos.Apply(q[(r*sh.Heads+h)*sh.Dim:][:sh.Dim], row)
-			}
-			for h := range sh.KVHeads {
-				c.pos.Apply(k[(r*sh.KVHeads+h)*sh.Dim:][:sh.Dim], row)
-			}
-		}
+	sh := c.shape
+	s, ok := st.(*state)
+	if !ok || s.core != c {
+		return fmt.Errorf("attention layer %d: the state belongs to another layer", sh.Layer)
 	}
-	s.k, s.v = append(s.k, k...), append(s.v, v...)
-	s.n += at.N
-	g := sh.Heads / sh.KVHeads
-	for r := range at.N {
-		i := seq.Pos(at.First + r)
-		for h := range sh.Heads {
-			dst := out[(r*sh.Heads+h)*sh.VDim:][:sh.VDim]
-			clear(dst)
-			acc := make([]float64, sh.VDim)
-			m, l := math.Inf(-1), 0.0
-			if sink := c.layer.Score.Sinks; sink != nil {
-				m, l = float64(sink[h]), 1
-			}
-			for _, run := range c.layer.Span[h/g%len(c.layer.Span)].Runs(nil, i, i+1) {
-				for p := run.Lo; p < run.Hi; p++ {
-					key := s.k[(int(p)*sh.KVHeads+h/g)*sh.Dim:][:sh.Dim]
-					dot := 0.0
-					for d, x := range q[(r*sh.Heads+h)*sh.Dim:][:sh.Dim] {
-						dot += float64(x) * float64(key[d])
-					}
-					dot *= float64(c.layer.Score.Scale)
-					if cp := float64(c.layer.Score.Softcap); cp != 0 {
-						dot = cp * math.Tanh(dot/cp)
-					}
-					m2 := max(m, dot)
-					f, e := math.Exp(m-m2), math.Exp(dot-m2)
-					m, l = m2, l*f+e
-					for d, x := range s.v[(int(p)*sh.KVHeads+h/g)*sh.VDim:][:sh.VDim] {
-						acc[d] = acc[d]*f + e*float64(x)
-					}
-				}
-			}
-			for d := range dst {
-				dst[d] = float32(acc[d] / l)
-			}
-		}
+	if at.N <= 0 {
+		return nil
 	}
-	return at.Team.Err()
+	if len(q) < at.N*sh.Heads*sh.Dim || len(k) < at.N*sh.KVHeads*sh.Dim || len(v) < at.N*sh.KVHeads*sh.VDim ||
+		len(out) < at.N*sh.Heads*sh.VDim || at.Pos != nil && len(at.Pos) < at.N {
+		return fmt.Errorf("attention layer %d: q, k, v, out or positions are too short for %d rows", sh.Layer, at.N)
+	}
+	if at.First != s.n || at.N > s.maxChunk || s.n+at.N > s.maxLen {
+		return fmt.Errorf("attention layer %d: rows %d to %d do not continue a cache of %d rows, made for %d in steps of %d",
+			sh.Layer, at.First, at.First+at.N, s.n, s.maxLen, s.maxChunk)
+	}
+	mark := at.Mem.Mark()
+	defer at.Mem.Release(mark)
+	return s.run(job{out: out, q: q, k: k, v: v}, at)
 }

@@ -1,18 +1,238 @@
 package attention
 
-// Plan is what every attention layer of a model does. Its text form names the parts that matter:
-//
-//	span=window(512) pos=rope(base=10000) kv=f16 layout=ring
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Plan is what every attention layer of a model does. docs/PLANS.md describes its text form.
 type Plan struct {
 	Layers []Layer
 }
 
-// Edit returns the plan changed by a text; parts that the text does not name stay.
-func (p Plan) Edit(text string) (Plan, error) { return p, nil }
+// Bounds of a plan, so that no text and no model file can make reading it slow.
+const (
+	maxLayers = 4096
+	maxText   = 16 << 10
+)
 
 // ParsePlan reads the text form of a plan for a model of that many attention layers.
 func ParsePlan(text string, layers int) (Plan, error) {
+	if layers < 0 || layers > maxLayers {
+		return Plan{}, fmt.Errorf("plan: %d layers are not between 0 and %d", layers, maxLayers)
+	}
 	return Plan{Layers: make([]Layer, layers)}.Edit(text)
 }
 
-func (p Plan) String() string { return "span=full" }
+// Edit returns the plan changed by a text; what the text does not name stays. Its errors are *PlanError.
+func (p Plan) Edit(text string) (Plan, error) {
+	if len(text) > maxText {
+		return Plan{}, &PlanError{maxText, fmt.Errorf("%d characters, more than %d", len(text), maxText)}
+	}
+	q := Plan{Layers: slices.Clone(p.Layers)}
+	r := &planReader{text: text}
+	for {
+		if err := q.group(r); err != nil {
+			return Plan{}, err
+		}
+		if r.space(); r.i == len(text) {
+			return q, nil
+		}
+		if !r.take(';') {
+			return Plan{}, r.errorf(r.i, "%q does not belong here", rest(text[r.i:]))
+		}
+	}
+}
+
+// group reads and applies [selector ":"] {key "=" value}.
+func (p Plan) group(r *planReader) error {
+	which, err := r.selector(len(p.Layers))
+	if err != nil {
+		return err
+	}
+	for r.space(); r.i < len(r.text) && r.text[r.i] != ';'; r.space() {
+		at, key := r.i, r.word()
+		edit := edits[key]
+		if edit == nil {
+			return r.errorf(at, "%q is not one of span, pos, kv, key, value and layout", rest(r.text[at:]))
+		}
+		if !r.take('=') {
+			return r.errorf(r.i, "= is missing after %s", key)
+		}
+		heads, err := r.value()
+		if err != nil {
+			return err
+		}
+		fits := false
+		for _, l := range which {
+			switch err := edit(&p.Layers[l], heads); {
+			case err == errNoRope:
+			case err != nil:
+				return err
+			default:
+				fits = true
+			}
+		}
+		if !fits && len(which) > 0 {
+			return r.errorf(at, "%w", errNoRope)
+		}
+	}
+	return nil
+}
+
+// A value is a sum of terms for every KV head, or one sum for all.
+type (
+	sum   []args
+	value []sum
+)
+
+// edits are the keys of a plan: each changes a layer by a value.
+var edits = map[string]func(l *Layer, v value) error{
+	"span": editSpan,
+	"pos":  editPos,
+	"kv": func(l *Layer, v value) error {
+		if err := editPart(&codecs, &l.Key, v); err != nil {
+			return err
+		}
+		return editPart(&codecs, &l.Value, v)
+	},
+	"key":    func(l *Layer, v value) error { return editPart(&codecs, &l.Key, v) },
+	"value":  func(l *Layer, v value) error { return editPart(&codecs, &l.Value, v) },
+	"layout": func(l *Layer, v value) error { return editPart(&layouts, &l.Layout, v) },
+}
+
+func editPart[P any](r *registry[P], part *P, v value) error {
+	if len(v) != 1 || len(v[0]) != 1 {
+		return v.single()
+	}
+	p, err := r.parse(v[0][0].fresh(), *part)
+	if err == nil {
+		*part = p
+	}
+	return err
+}
+
+func editSpan(l *Layer, v value) error {
+	var heads []Span
+	for _, sum := range v {
+		var parts []Span
+		for _, t := range sum {
+			s, err := spans.parse(t.fresh(), nil)
+			if err != nil {
+				return err
+			}
+			parts = append(parts, s)
+		}
+		heads = append(heads, NewUnion(parts...))
+	}
+	l.Span = heads
+	return nil
+}
+
+// errNoRope: a scaling alone changes the layers that have RoPE, and leaves the others as they are.
+var errNoRope = errors.New("a scaling needs a layer with RoPE, or rope(…) before it")
+
+func editPos(l *Layer, v value) error {
+	if len(v) != 1 || len(v[0]) > 2 {
+		return v.single()
+	}
+	pos, scaling := l.Pos, v[0]
+	if _, ok := scalings.find(scaling[0].name); !ok {
+		p, err := schemes.parse(scaling[0].fresh(), l.Pos)
+		if err != nil {
+			return err
+		}
+		pos, scaling = p, scaling[1:]
+	}
+	if len(scaling) > 1 {
+		return v.single()
+	}
+	if len(scaling) == 1 {
+		s, err := scalings.parse(scaling[0].fresh(), scalingOf(l.Pos))
+		if err != nil {
+			return err
+		}
+		rope, ok := pos.(Rope)
+		if !ok {
+			return errNoRope
+		}
+		rope.Scaling = s
+		pos = rope
+	}
+	l.Pos = pos
+	return nil
+}
+
+// single says that there are too many terms.
+func (v value) single() error {
+	at := v[0][0].at
+	if len(v) > 1 {
+		at = v[1][0].at
+	} else if len(v[0]) > 1 {
+		at = v[0][len(v[0])-1].at
+	}
+	return &PlanError{at, errors.New("one term too many")}
+}
+
+// String is the text of the whole plan, with equal layers grouped. Read for the same model, it gives the same plan.
+func (p Plan) String() string {
+	var order []string
+	layers := map[string][]int{}
+	for i, l := range p.Layers {
+		s := l.String()
+		if layers[s] == nil {
+			order = append(order, s)
+		}
+		layers[s] = append(layers[s], i)
+	}
+	for i, s := range order {
+		if len(order) > 1 {
+			order[i] = ranges(layers[s]) + ": " + s
+		}
+	}
+	return strings.Join(order, "; ")
+}
+
+// ranges prints ascending numbers as 0-4,6.
+func ranges(of []int) string {
+	var b strings.Builder
+	for i := 0; i < len(of); {
+		e := i + 1
+		for e < len(of) && of[e] == of[e-1]+1 {
+			e++
+		}
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strconv.Itoa(of[i]))
+		if e-i > 1 {
+			b.WriteString("-" + strconv.Itoa(of[e-1]))
+		}
+		i = e
+	}
+	return b.String()
+}
+
+// String is the layer's text with every part named, as a plan of one layer has it.
+func (l Layer) String() string {
+	l = l.filled()
+	kv := "kv=" + l.Key.String()
+	if v := l.Value.String(); v != l.Key.String() {
+		kv = "key=" + l.Key.String() + " value=" + v
+	}
+	return fmt.Sprintf("span=%s pos=%s %s layout=%s", spanText(l.Span), l.Pos, kv, l.Layout)
+}
+
+func spanText(heads []Span) string {
+	if len(heads) == 1 {
+		return heads[0].String()
+	}
+	names := make([]string, len(heads))
+	for i, s := range heads {
+		names[i] = s.String()
+	}
+	return "[" + strings.Join(names, ",") + "]"
+}

@@ -20,7 +20,7 @@ type rotor struct {
 
 const levels = 3 // 18 bits of position by table; the rest, rarely not 0, by sine
 
-func newRotor(r Rope, dims int) *rotor {
+func newRotor(r Rope, dims int, fixed bool) *rotor {
 	p := &rotor{rope: r, half: dims / 2, mag: 1}
 	p.freqs = make([]float64, p.half)
 	for i := range p.freqs {
@@ -29,10 +29,10 @@ func newRotor(r Rope, dims int) *rotor {
 			p.freqs[i] /= float64(r.Factors[i])
 		}
 	}
+	if !fixed {
+		return p
+	}
 	if r.Scaling != nil {
-		if !r.Scaling.Fixed() {
-			return p
-		}
 		r.Scaling.Freqs(p.freqs, r.base(), 0)
 		p.mag = r.Scaling.Magnitude(0)
 	}

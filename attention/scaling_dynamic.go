@@ -6,6 +6,12 @@ import (
 	"github.com/godwit-ai/godwit/seq"
 )
 
+func init() {
+	scalings.add("dynamic", func(a *args, _ Scaling) (Scaling, error) {
+		return Dynamic{a.number("factor", 1), a.whole("orig", 0), a.whole("len", 0)}, nil
+	}, "dynamic(factor=2,orig=100)", "dynamic(factor=2,orig=100,len=180)")
+}
+
 // Dynamic is NTK scaling that grows with the length n of the text: the ratio is Factor·n/Orig − (Factor − 1), and 1
 // up to Orig. Recomputing it for a prompt's total length would make results depend on how the prompt was cut, so n
 // is the row's own position + 1 (which is what token-by-token generation with cached keys gives elsewhere), or, for
@@ -30,20 +36,17 @@ func (d Dynamic) Freqs(dst []float64, _ float64, pos seq.Pos) {
 // Magnitude implements Scaling.
 func (Dynamic) Magnitude(seq.Pos) float64 { return 1 }
 
-// Fixed implements Scaling.
-func (d Dynamic) Fixed() bool { return d.Len > 0 }
-
 // Check implements Scaling.
-func (d Dynamic) Check(dims int) error {
+func (d Dynamic) Check(dims int) (fixed bool, err error) {
 	if dims < 4 || d.Orig < 1 || d.Len < 0 {
-		return fmt.Errorf("dynamic needs orig ≥ 1, len ≥ 0 and 4 rotated values, not orig=%d, len=%d, %d", d.Orig, d.Len, dims)
+		return false, fmt.Errorf("orig ≥ 1, len ≥ 0 and 4 rotated values are needed, not orig=%d, len=%d, %d", d.Orig, d.Len, dims)
 	}
-	return atLeastOne("dynamic", d.Factor)
+	return d.Len > 0, atLeastOne(d.Factor)
 }
 
 // WithLen returns the scaling with one base for texts of n rows.
 func (d Dynamic) WithLen(n int) Scaling { d.Len = n; return d }
 
 func (d Dynamic) String() string {
-	return fmt.Sprintf("dynamic(factor=%s,orig=%d%s)", num(d.Factor), d.Orig, optInt("len", d.Len, 0))
+	return term("dynamic", "factor="+num(d.Factor), optInt("orig", d.Orig), optInt("len", d.Len))
 }

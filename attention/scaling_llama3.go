@@ -7,6 +7,12 @@ import (
 	"github.com/godwit-ai/godwit/seq"
 )
 
+func init() {
+	scalings.add("llama3", func(a *args, _ Scaling) (Scaling, error) {
+		return Llama3{a.number("factor", 1), a.number("low", 0), a.number("high", 0), a.whole("orig", 0)}, nil
+	}, "llama3(factor=8,orig=64)")
+}
+
 // Llama3 is Llama 3.1's scaling: pairs that turn fewer than Low times within the trained context are slowed by
 // Factor, those that turn more than High times are left, and between it interpolates.
 type Llama3 struct {
@@ -39,18 +45,15 @@ func (l Llama3) Freqs(dst []float64, _ float64, _ seq.Pos) {
 // Magnitude implements Scaling.
 func (Llama3) Magnitude(seq.Pos) float64 { return 1 }
 
-// Fixed implements Scaling.
-func (Llama3) Fixed() bool { return true }
-
 // Check implements Scaling.
-func (l Llama3) Check(int) error {
+func (l Llama3) Check(int) (fixed bool, err error) {
 	low, high := l.turns()
 	if l.Orig < 1 || !(low > 0) || !(high > low) || math.IsInf(high, 0) {
-		return fmt.Errorf("llama3: orig=%d, low=%v, high=%v are not positive and rising", l.Orig, low, high)
+		return false, fmt.Errorf("orig=%d, low=%v, high=%v are not positive and rising", l.Orig, low, high)
 	}
-	return atLeastOne("llama3", l.Factor)
+	return true, atLeastOne(l.Factor)
 }
 
 func (l Llama3) String() string {
-	return fmt.Sprintf("llama3(factor=%s,orig=%d%s%s)", num(l.Factor), l.Orig, optNum("low", l.Low), optNum("high", l.High))
+	return term("llama3", "factor="+num(l.Factor), optInt("orig", l.Orig), optNum("low", l.Low), optNum("high", l.High))
 }

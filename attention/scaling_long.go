@@ -7,6 +7,15 @@ import (
 	"github.com/godwit-ai/godwit/seq"
 )
 
+func init() {
+	scalings.add("longrope", func(a *args, prev Scaling) (Scaling, error) {
+		l, _ := prev.(Long) // the factors are tensors of the model and stay
+		l.Factor, l.Orig = a.number("factor", 1), a.whole("orig", 0)
+		l.Attn, l.Len = a.number("attn", 0), a.whole("len", 0)
+		return l, nil
+	}, "longrope(factor=4,orig=100)", "longrope(factor=4,orig=100,attn=1.5,len=180)")
+}
+
 // Long is long RoPE (arXiv 2402.13753, Phi-3): searched factors divide each pair's frequency, one set for texts
 // within the trained context and one for longer ones. Which set a row gets depends on the declared length Len, or,
 // when that is 0, on the row's own position, never on how the text was cut into chunks.
@@ -45,28 +54,25 @@ func (l Long) Magnitude(seq.Pos) float64 {
 	return math.Sqrt(1 + math.Log(l.Factor)/math.Log(float64(l.Orig)))
 }
 
-// Fixed implements Scaling.
-func (l Long) Fixed() bool { return l.Len > 0 }
-
 // Check implements Scaling.
-func (l Long) Check(dims int) error {
+func (l Long) Check(dims int) (fixed bool, err error) {
 	if l.Orig < 2 || l.Len < 0 || !(l.Attn >= 0) || math.IsInf(l.Attn, 0) {
-		return fmt.Errorf("longrope: orig=%d, len=%d, attn=%v are not all positive", l.Orig, l.Len, l.Attn)
+		return false, fmt.Errorf("orig=%d, len=%d, attn=%v are not all positive", l.Orig, l.Len, l.Attn)
 	}
 	if len(l.Short) != dims/2 || len(l.Long) != dims/2 {
-		return fmt.Errorf("longrope: %d short and %d long factors for %d pairs (they come from the model file)", len(l.Short), len(l.Long), dims/2)
+		return false, fmt.Errorf("%d short and %d long factors for %d pairs (they come from the model file)", len(l.Short), len(l.Long), dims/2)
 	}
 	for i := range l.Short {
 		if s, g := float64(l.Short[i]), float64(l.Long[i]); !(s > 0) || !(g > 0) || math.IsInf(s+g, 0) {
-			return fmt.Errorf("longrope: factors %v and %v of pair %d are not positive", s, g, i)
+			return false, fmt.Errorf("factors %v and %v of pair %d are not positive", s, g, i)
 		}
 	}
-	return atLeastOne("longrope", l.Factor)
+	return l.Len > 0, atLeastOne(l.Factor)
 }
 
 // WithLen returns the scaling with one set of factors for texts of n rows.
 func (l Long) WithLen(n int) Scaling { l.Len = n; return l }
 
 func (l Long) String() string {
-	return fmt.Sprintf("longrope(factor=%s,orig=%d%s%s)", num(l.Factor), l.Orig, optNum("attn", l.Attn), optInt("len", l.Len, 0))
+	return term("longrope", "factor="+num(l.Factor), optInt("orig", l.Orig), optNum("attn", l.Attn), optInt("len", l.Len))
 }

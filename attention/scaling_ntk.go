@@ -6,6 +6,11 @@ import (
 	"github.com/godwit-ai/godwit/seq"
 )
 
+func init() {
+	scalings.add("ntk", func(a *args, _ Scaling) (Scaling, error) { return NTK{a.number("factor", 1)}, nil },
+		"ntk(factor=4)")
+}
+
 // NTK raises the base to base·Factor^(d/(d−2)), so that the slowest pair is stretched by Factor and the fastest not
 // at all ("NTK-aware" scaling).
 type NTK struct{ Factor float64 }
@@ -25,15 +30,12 @@ func rebase(freqs []float64, ratio float64) {
 // Magnitude implements Scaling.
 func (NTK) Magnitude(seq.Pos) float64 { return 1 }
 
-// Fixed implements Scaling.
-func (NTK) Fixed() bool { return true }
-
 // Check implements Scaling.
-func (n NTK) Check(dims int) error {
+func (n NTK) Check(dims int) (fixed bool, err error) {
 	if dims < 4 {
-		return fmt.Errorf("ntk needs at least 4 rotated values, not %d", dims)
+		return false, fmt.Errorf("at least 4 rotated values are needed, not %d", dims)
 	}
-	return atLeastOne("ntk", n.Factor)
+	return true, atLeastOne(n.Factor)
 }
 
-func (n NTK) String() string { return fmt.Sprintf("ntk(factor=%s)", num(n.Factor)) }
+func (n NTK) String() string { return term("ntk", "factor="+num(n.Factor)) }

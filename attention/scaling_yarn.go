@@ -7,6 +7,12 @@ import (
 	"github.com/godwit-ai/godwit/seq"
 )
 
+func init() {
+	scalings.add("yarn", func(a *args, _ Scaling) (Scaling, error) {
+		return YaRN{a.number("factor", 1), a.whole("orig", 0), a.number("fast", 0), a.number("slow", 0), a.number("attn", 0), a.flag("exact")}, nil
+	}, "yarn(factor=4,orig=64)", "yarn(factor=4,orig=64,fast=16,slow=2,attn=1,exact)")
+}
+
 // YaRN (arXiv 2309.00071) interpolates pairs that turn fewer than Slow times within the trained context, leaves those
 // that turn more than Fast times, ramps between, and makes attention sharper by Attn.
 type YaRN struct {
@@ -62,23 +68,16 @@ func (y YaRN) Magnitude(seq.Pos) float64 {
 	return 1 + float64(0.1*math.Log(y.Factor))
 }
 
-// Fixed implements Scaling.
-func (YaRN) Fixed() bool { return true }
-
 // Check implements Scaling.
-func (y YaRN) Check(int) error {
+func (y YaRN) Check(int) (fixed bool, err error) {
 	fast, slow := y.betas()
 	if y.Orig < 1 || !(fast > 0) || !(slow > 0) || !(y.Attn >= 0) || math.IsInf(fast+slow+y.Attn, 0) {
-		return fmt.Errorf("yarn: orig=%d, fast=%v, slow=%v, attn=%v are not all positive", y.Orig, fast, slow, y.Attn)
+		return false, fmt.Errorf("orig=%d, fast=%v, slow=%v, attn=%v are not all positive", y.Orig, fast, slow, y.Attn)
 	}
-	return atLeastOne("yarn", y.Factor)
+	return true, atLeastOne(y.Factor)
 }
 
 func (y YaRN) String() string {
-	exact := ""
-	if y.Exact {
-		exact = ",exact"
-	}
-	return fmt.Sprintf("yarn(factor=%s,orig=%d%s%s%s%s)", num(y.Factor), y.Orig, optNum("fast", y.Fast), optNum("slow", y.Slow),
-		optNum("attn", y.Attn), exact)
+	return term("yarn", "factor="+num(y.Factor), optInt("orig", y.Orig), optNum("fast", y.Fast), optNum("slow", y.Slow),
+		optNum("attn", y.Attn), optFlag("exact", y.Exact))
 }

@@ -4,28 +4,193 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 )
 
-// num is the shortest text that reads back as f.
-func num(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
+// PlanError is an error in a plan's text.
+type PlanError struct {
+	Offset int // byte where it was noticed
+	Err    error
+}
 
-func optNum(name string, f float64) string {
+func (e *PlanError) Error() string {
+	return fmt.Sprintf("plan: at character %d: %v", e.Offset+1, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *PlanError) Unwrap() error { return e.Err }
+
+// args are the arguments of one term, name(1,key=2,flag), as a part reads them. Every argument must be asked for.
+type args struct {
+	name  string
+	at    int // offset of the term
+	items []arg
+	err   error
+}
+
+type arg struct {
+	key, value string // value "" with hasValue false: a flag, or a positional value in key
+	hasValue   bool
+	at         int
+	used       bool
+}
+
+const maxArgs = 32
+
+func (a *args) errorf(format string, v ...any) error {
+	err := fmt.Errorf(format, v...)
+	if p, ok := err.(*PlanError); ok {
+		return p
+	}
+	return &PlanError{a.at, err}
+}
+
+func (a *args) fail(at int, format string, v ...any) {
+	if a.err == nil {
+		a.err = &PlanError{at, fmt.Errorf(format, v...)}
+	}
+}
+
+// find returns the argument called key.
+func (a *args) find(key string) *arg {
+	for i := range a.items {
+		if it := &a.items[i]; it.hasValue && it.key == key && !it.used {
+			it.used = true
+			return it
+		}
+	}
+	return nil
+}
+
+// flag reports whether the word stands among the arguments.
+func (a *args) flag(word string) bool {
+	for i := range a.items {
+		if it := &a.items[i]; !it.hasValue && it.key == word && !it.used {
+			it.used = true
+			return true
+		}
+	}
+	return false
+}
+
+// count reads the only, positional argument: a whole number from 1 to 2³¹−1.
+func (a *args) count() int32 {
+	for i := range a.items {
+		if it := &a.items[i]; !it.hasValue && !it.used {
+			it.used = true
+			n, err := strconv.ParseInt(it.key, 10, 32)
+			if err != nil || n < 1 {
+				a.fail(it.at, "%s(%s): not a whole number from 1 to %d", a.name, it.key, math.MaxInt32)
+				return 1
+			}
+			return int32(n)
+		}
+	}
+	a.fail(a.at, "%s needs a number, as in %s(64)", a.name, a.name)
+	return 1
+}
+
+// whole reads key=n, usual when it is not there.
+func (a *args) whole(key string, usual int) int {
+	it := a.find(key)
+	if it == nil {
+		return usual
+	}
+	n, err := strconv.ParseInt(it.value, 10, 32)
+	if err != nil || n < 0 {
+		a.fail(it.at, "%s: %s=%q is not a whole number from 0 to %d", a.name, key, it.value, math.MaxInt32)
+	}
+	return int(n)
+}
+
+// number reads key=x, usual when it is not there.
+func (a *args) number(key string, usual float64) float64 {
+	it := a.find(key)
+	if it == nil {
+		return usual
+	}
+	f, err := parseNum(it.value)
+	if err != nil {
+		a.fail(it.at, "%s: %s=%q is not a number of at least 0", a.name, key, it.value)
+	}
+	return f
+}
+
+// done returns the first error, or one for an argument that nothing asked for.
+func (a *args) done() error {
+	if a.err != nil {
+		return a.err
+	}
+	for _, it := range a.items {
+		if !it.used {
+			return &PlanError{it.at, fmt.Errorf("%s takes no argument %q", a.name, it.key)}
+		}
+	}
+	return nil
+}
+
+func parseNum(s string) (float64, error) {
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(f >= 0) || math.IsInf(f, 0) || strings.ContainsAny(s, "xX_") {
+		return 0, strconv.ErrSyntax
+	}
+	return f + 0, nil
+}
+
+// num is the shortest text that reads back as f.
+func num(f float64) string {
+	if f == math.Trunc(f) && math.Abs(f) < 1e15 {
+		return strconv.FormatFloat(f, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(f, 'g', -1, 64)
+}
+
+// num32 is num for values that came as float32.
+func num32(f float32) string {
+	if d := float64(f); d == math.Trunc(d) && math.Abs(d) < 1e15 {
+		return num(d)
+	}
+	return strconv.FormatFloat(float64(f), 'g', -1, 32)
+}
+
+// term prints name(arguments), leaving out empty ones.
+func term(name string, arguments ...string) string {
+	kept := arguments[:0]
+	for _, a := range arguments {
+		if a != "" {
+			kept = append(kept, a)
+		}
+	}
+	if len(kept) == 0 {
+		return name
+	}
+	return name + "(" + strings.Join(kept, ",") + ")"
+}
+
+func optNum(key string, f float64) string {
 	if f == 0 {
 		return ""
 	}
-	return "," + name + "=" + num(f)
+	return key + "=" + num(f)
 }
 
-func optInt(name string, n, usual int) string {
-	if n == usual {
+func optInt(key string, n int) string {
+	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf(",%s=%d", name, n)
+	return key + "=" + strconv.Itoa(n)
 }
 
-func atLeastOne(name string, factor float64) error {
+func optFlag(word string, set bool) string {
+	if !set {
+		return ""
+	}
+	return word
+}
+
+func atLeastOne(factor float64) error {
 	if !(factor >= 1) || math.IsInf(factor, 0) {
-		return fmt.Errorf("%s: factor %v is not at least 1", name, factor)
+		return fmt.Errorf("factor %v is not at least 1", factor)
 	}
 	return nil
 }

@@ -48,8 +48,8 @@ type State interface {
 
 // Env is what an operation may rely on when it makes its state.
 type Env struct {
-	MaxLen   int                        // most rows the session will ever hold
-	MaxChunk int                        // most rows in one Step
+	MaxLen   int                         // most rows the session will ever hold
+	MaxChunk int                         // most rows in one Step
 	Alloc    func(n int) ([]byte, error) // zeroed page-aligned memory for the cache, outside the Go heap; nil: make
 }
 

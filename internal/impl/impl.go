@@ -36,18 +36,16 @@ func Of(pkg string) []Impl {
 	return slices.Clone(packages[pkg])
 }
 
-// Each runs f once with every available implementation of pkg installed, and puts the best one back. It is for tests: nothing
-// else may use the package meanwhile.
+// Each runs f once with every available implementation of pkg installed, and puts the best one back, even if f panics. It is for
+// tests: nothing else may use the package meanwhile.
 func Each(pkg string, f func(name string)) {
-	var best func()
-	for _, i := range Of(pkg) {
-		if i.Available {
-			i.Install()
-			f(i.Name)
-			best = i.Install
-		}
+	have := slices.DeleteFunc(Of(pkg), func(i Impl) bool { return !i.Available })
+	if len(have) == 0 {
+		return
 	}
-	if best != nil {
-		best()
+	defer have[len(have)-1].Install()
+	for _, i := range have {
+		i.Install()
+		f(i.Name)
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 
 	"github.com/godwit-ai/godwit/seq"
@@ -48,7 +47,7 @@ func caught(r any) error {
 // Pool is a set of workers. One pass has it at a time; others wait.
 type Pool struct {
 	workers int
-	pass    sync.Mutex // held by the pass in progress
+	pass    chan struct{} // holds a token while a pass is in progress
 
 	ctx  context.Context
 	done <-chan struct{}
@@ -74,7 +73,7 @@ const spins = 4000
 
 // NewPool starts workers−1 goroutines; the caller of a pass is worker 0.
 func NewPool(workers int) *Pool {
-	p := &Pool{workers: max(1, workers), idle: make(chan struct{}, 1)}
+	p := &Pool{workers: max(1, workers), pass: make(chan struct{}, 1), idle: make(chan struct{}, 1)}
 	p.wake = make([]chan struct{}, p.workers)
 	p.parked = make([]atomic.Bool, p.workers)
 	for w := 1; w < p.workers; w++ {
@@ -93,9 +92,14 @@ func (p *Pool) Close() {
 	p.release()
 }
 
-// Pass takes the pool for one forward pass, waiting for the pass in progress. The returned function gives it back.
+// Pass takes the pool for one forward pass, waiting for the pass in progress. The returned function gives it back. If ctx ends
+// while waiting, the team does nothing but tell so.
 func (p *Pool) Pass(ctx context.Context) (seq.Team, func()) {
-	p.pass.Lock()
+	select {
+	case p.pass <- struct{}{}:
+	case <-ctx.Done():
+		return ended{context.Cause(ctx)}, func() {}
+	}
 	p.ctx, p.done = ctx, ctx.Done()
 	p.err.Store(nil)
 	return p, p.leave
@@ -103,7 +107,7 @@ func (p *Pool) Pass(ctx context.Context) (seq.Team, func()) {
 
 func (p *Pool) leave() {
 	p.ctx, p.done = nil, nil
-	p.pass.Unlock()
+	<-p.pass
 }
 
 // Err returns the first failure of the pass, or why it was cancelled.
@@ -233,6 +237,13 @@ func (p *Pool) recover() {
 		p.fail(caught(r))
 	}
 }
+
+// ended is the team of a pass that was cancelled before it began.
+type ended struct{ err error }
+
+func (ended) Workers() int                   { return 1 }
+func (e ended) Err() error                   { return e.err }
+func (e ended) Run(int, int, seq.Task) error { return e.err }
 
 // serial is a team of one without cancellation.
 type serial struct{}

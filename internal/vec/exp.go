@@ -48,7 +48,13 @@ func expGo(y, x []float32) {
 }
 
 // Exp sets y = e^x; y and x may be the same.
-func Exp(y, x []float32) { exp(y[:len(x)], x) }
+func Exp(y, x []float32) {
+	if simd {
+		expSIMD(y[:len(x)], x)
+		return
+	}
+	expGo(y[:len(x)], x)
+}
 
 // ExpSum sets y = e^(x−shift) and returns Sum(y); y and x may be the same.
 func ExpSum(y, x []float32, shift float32) float32 {
@@ -56,8 +62,8 @@ func ExpSum(y, x []float32, shift float32) float32 {
 	for i, v := range x {
 		y[i] = v - shift
 	}
-	exp(y, y)
-	return sum(y)
+	Exp(y, y)
+	return Sum(y)
 }
 
 // Softmax turns x into probabilities.
@@ -75,7 +81,7 @@ func sigmoid(y, x []float32, a float32) {
 	for i, v := range x {
 		y[i] = -a * v
 	}
-	exp(y, y)
+	Exp(y, y)
 	for i, v := range y {
 		y[i] = 1 / (1 + v)
 	}
@@ -161,7 +167,7 @@ func Tanh(y, x []float32) {
 	for i, v := range x {
 		y[i] = 2 * v
 	}
-	exp(y[:len(x)], y[:len(x)])
+	Exp(y[:len(x)], y[:len(x)])
 	for i, v := range y[:len(x)] {
 		y[i] = 1 - 2/(v+1)
 	}

@@ -21,40 +21,43 @@ func tree(l *[lanes]float32) float32 {
 	return l[0]
 }
 
-// Kernels that SIMD versions replace. len(b) ≥ len(a) and the like is checked by the exported functions.
-var (
-	dot      = dotGo
-	dotF16   = dotF16Go
-	axpy     = axpyGo
-	axpyF16  = axpyF16Go
-	exp      = expGo
-	sum      = sumGo
-	maximum  = maxGo
-	f16ToF32 = f16ToF32Go
-	f32ToF16 = f32ToF16Go
-	dotRows  = dotRowsGo
-	axpyRows = axpyRowsGo
-	dotRowsH = dotRowsF16Go
-	axpyRowH = axpyRowsF16Go
-)
-
 // Dot returns Σ a[k]·b[k]: 16 lanes of fused multiply-adds, then tree. len(b) ≥ len(a).
-func Dot(a, b []float32) float32 { return dot(a, b[:len(a)]) }
+func Dot(a, b []float32) float32 {
+	if simd {
+		return dotSIMD(a, b[:len(a)])
+	}
+	return dotGo(a, b[:len(a)])
+}
 
 // DotF16 is Dot with IEEE halves b.
-func DotF16(a []float32, b []uint16) float32 { return dotF16(a, b[:len(a)]) }
+func DotF16(a []float32, b []uint16) float32 {
+	if simd {
+		return dotF16SIMD(a, b[:len(a)])
+	}
+	return dotF16Go(a, b[:len(a)])
+}
 
 // Axpy adds a·x to y, fused. len(x) ≥ len(y).
-func Axpy(y []float32, a float32, x []float32) { axpy(y, a, x[:len(y)]) }
+func Axpy(y []float32, a float32, x []float32) {
+	p := [1]float32{a}
+	axpyAll(y, p[:], x[:len(y)], 0)
+}
 
 // AxpyF16 is Axpy with IEEE halves x.
-func AxpyF16(y []float32, a float32, x []uint16) { axpyF16(y, a, x[:len(y)]) }
+func AxpyF16(y []float32, a float32, x []uint16) {
+	p := [1]float32{a}
+	axpyAllF16(y, p[:], x[:len(y)], 0)
+}
 
 // DotRows sets s[r] = Dot(q, k[r·stride:]) for every r; rows may overlap.
 func DotRows(s, q, k []float32, stride int) {
 	if len(s) > 0 {
 		_ = k[(len(s)-1)*stride+len(q)-1]
-		dotRows(s, q, k, stride)
+		if simd {
+			dotRowsSIMD(s, q, k, stride)
+		} else {
+			dotRowsGo(s, q, k, stride)
+		}
 	}
 }
 
@@ -62,7 +65,11 @@ func DotRows(s, q, k []float32, stride int) {
 func DotRowsF16(s, q []float32, k []uint16, stride int) {
 	if len(s) > 0 {
 		_ = k[(len(s)-1)*stride+len(q)-1]
-		dotRowsH(s, q, k, stride)
+		if simd {
+			dotRowsF16SIMD(s, q, k, stride)
+		} else {
+			dotRowsF16Go(s, q, k, stride)
+		}
 	}
 }
 
@@ -70,7 +77,15 @@ func DotRowsF16(s, q []float32, k []uint16, stride int) {
 func AxpyRows(y, p, v []float32, stride int) {
 	if len(p) > 0 {
 		_ = v[(len(p)-1)*stride+len(y)-1]
-		axpyRows(y, p, v, stride)
+		axpyAll(y, p, v, stride)
+	}
+}
+
+func axpyAll(y, p, v []float32, stride int) {
+	if simd {
+		axpyRowsSIMD(y, p, v, stride)
+	} else {
+		axpyRowsGo(y, p, v, stride)
 	}
 }
 
@@ -78,7 +93,15 @@ func AxpyRows(y, p, v []float32, stride int) {
 func AxpyRowsF16(y, p []float32, v []uint16, stride int) {
 	if len(p) > 0 {
 		_ = v[(len(p)-1)*stride+len(y)-1]
-		axpyRowH(y, p, v, stride)
+		axpyAllF16(y, p, v, stride)
+	}
+}
+
+func axpyAllF16(y, p []float32, v []uint16, stride int) {
+	if simd {
+		axpyRowsF16SIMD(y, p, v, stride)
+	} else {
+		axpyRowsF16Go(y, p, v, stride)
 	}
 }
 
@@ -135,7 +158,12 @@ func axpyRowsF16Go(y, p []float32, v []uint16, stride int) {
 }
 
 // Sum returns Σ x[k]: 16 lanes, then tree.
-func Sum(x []float32) float32 { return sum(x) }
+func Sum(x []float32) float32 {
+	if simd {
+		return sumSIMD(x)
+	}
+	return sumGo(x)
+}
 
 func sumGo(x []float32) float32 {
 	var l [lanes]float32
@@ -146,7 +174,13 @@ func sumGo(x []float32) float32 {
 }
 
 // Max returns the largest element, −∞ of none; NaN are passed over.
-func Max(x []float32) float32 { return maximum(x) }
+func Max(x []float32) float32 {
+	// Adding 0 turns −0 into +0, whatever came first.
+	if simd {
+		return maxSIMD(x) + 0
+	}
+	return maxGo(x) + 0
+}
 
 func maxGo(x []float32) float32 {
 	m := float32(math.Inf(-1))
@@ -193,10 +227,22 @@ func Mul(y, x []float32) {
 }
 
 // F16ToF32 widens IEEE halves; len(dst) elements.
-func F16ToF32(dst []float32, src []uint16) { f16ToF32(dst, src[:len(dst)]) }
+func F16ToF32(dst []float32, src []uint16) {
+	if simd {
+		f16ToF32SIMD(dst, src[:len(dst)])
+		return
+	}
+	f16ToF32Go(dst, src[:len(dst)])
+}
 
 // F32ToF16 rounds to IEEE halves, ties to even; len(dst) elements.
-func F32ToF16(dst []uint16, src []float32) { f32ToF16(dst, src[:len(dst)]) }
+func F32ToF16(dst []uint16, src []float32) {
+	if simd {
+		f32ToF16SIMD(dst, src[:len(dst)])
+		return
+	}
+	f32ToF16Go(dst, src[:len(dst)])
+}
 
 // RMSNorm sets y = x / √(mean(x²) + eps) · w. A nil w stands for ones. y and x may be the same.
 func RMSNorm(y, x, w []float32, eps float32) {

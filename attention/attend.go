@@ -1,0 +1,457 @@
+package attention
+
+import (
+	"math"
+
+	"github.com/godwit-ai/godwit/internal/vec"
+	"github.com/godwit-ai/godwit/seq"
+)
+
+// The loop. A row's softmax is defined over tiles of 64 keys at fixed positions, in order, within blocks of 8 tiles that
+// start from nothing and are merged in order. Threads, chunks, rings and rewinds change who computes a block and when,
+// never what it is.
+
+const (
+	block    = 8       // tiles merged by log-sum-exp at once
+	slimRows = 32      // query rows of one KV head up to which blocks, not query tiles, are shared out
+	wave     = 128     // most blocks shared out at once
+	waveSize = 1 << 18 // floats of their results, if that is 16 blocks or more: bounds the scratch at any depth
+)
+
+var minusInf = float32(math.Inf(-1))
+
+// job is one step of one session. It is the team's task, in one of three phases.
+type job struct {
+	s     *state
+	at    *seq.Step
+	phase phase
+	out   []float32 // [N, Heads, VDim]
+	q     []float32 // [N, Heads, Dim]
+	k     []float32 // [N, KVHeads, Dim]
+	v     []float32 // [N, KVHeads, VDim]
+	turn  []float32 // [N, width] what each row's position contributes
+	width int
+	items []item    // [wave] the blocks being shared out
+	parts []softmax // [wave] their results
+	heads []softmax // [KVHeads] the results so far
+}
+
+type phase int
+
+const (
+	storing  phase = iota // items are rows
+	tiling                // items are (query tile, KV head), the last tile first
+	blocking              // items are j.items
+)
+
+// item is a block of one KV head.
+type item struct{ head, block int }
+
+// softmax is the state of some query rows' softmax.
+type softmax struct {
+	max []float32 // [rows] largest logit; −∞: none yet
+	sum []float32 // [rows] Σ e^(logit − max)
+	out []float32 // [rows, VDim] Σ e^(logit − max)·value
+	f   []float32 // [rows] scratch: what out is to be multiplied with
+}
+
+// worker is the scratch of one worker. A tile's rows are its queries × the heads of the group.
+type worker struct {
+	q    []float32 // [rows, Dim] positions applied, scaled
+	s    []float32 // [rows, Tile] logits, then their exponentials
+	key  []float32 // [Dim, Tile]
+	val  []float32 // [Tile, VDim]
+	part softmax   // of the block
+	all  softmax   // of the blocks so far
+	runs []seq.Run // what the tile's queries see, one query after the other
+	see  []view    // [queries]
+	row0 int       // the first query's row of the step
+}
+
+// view is what one query sees.
+type view struct {
+	next, end int  // its runs that do not lie before the present tile
+	lo, hi    int  // first and last row seen in the tile; lo == hi: none
+	holes     bool // not all between them are seen
+}
+
+func (s *state) run(j job, at *seq.Step) error {
+	c, sh := s.core, s.core.shape
+	j.s, j.at = s, at
+	j.items, j.parts, j.heads = s.job.items, s.job.parts, s.job.heads
+	// What belongs to the caller is not kept beyond the step.
+	defer func() { s.job = job{items: s.job.items, parts: s.job.parts, heads: s.job.heads} }()
+	if c.pos != nil {
+		j.width = c.pos.Width()
+		j.turn = seq.Take[float32](at.Mem, at.N*j.width)
+	}
+	s.job = j
+	s.extend(s.n + at.N)
+	if at.N < 8 {
+		s.job.Do(0, 0, at.N) // less work than waking anyone
+	} else if err := at.Team.Run(at.N, 32, &s.job); err != nil {
+		return err
+	}
+	s.job.scratch()
+	if at.N*c.group <= slimRows {
+		return s.job.blocks()
+	}
+	s.job.phase = tiling
+	return at.Team.Run((at.N+c.height-1)/c.height*sh.KVHeads, 1, &s.job)
+}
+
+// scratch takes every worker's memory.
+func (j *job) scratch() {
+	s, c, sh, mem := j.s, j.s.core, j.s.core.shape, j.at.Mem
+	for len(s.work) < j.at.Team.Workers() {
+		s.work = append(s.work, worker{see: make([]view, c.height)})
+	}
+	rows := min(c.height, j.at.N) * c.group
+	for i := range s.work[:j.at.Team.Workers()] {
+		w := &s.work[i]
+		w.q = seq.Take[float32](mem, rows*sh.Dim)
+		w.s = seq.Take[float32](mem, rows*Tile)
+		w.key = seq.Take[float32](mem, sh.Dim*Tile)
+		w.val = seq.Take[float32](mem, sh.VDim*Tile)
+		w.part = takeSoftmax(mem, rows, sh.VDim)
+		w.all = takeSoftmax(mem, rows, sh.VDim)
+	}
+}
+
+func takeSoftmax(mem *seq.Arena, rows, dim int) softmax {
+	m := seq.Take[float32](mem, rows*(dim+3))
+	return softmax{max: m[:rows], sum: m[rows : 2*rows], f: m[2*rows : 3*rows], out: m[3*rows:]}
+}
+
+// blocks serves steps of few rows: the blocks of all heads are shared out, and their results merged in order.
+func (j *job) blocks() error {
+	c, sh, n := j.s.core, j.s.core.shape, j.at.N
+	if j.heads == nil {
+		most := min(wave, (tiles(j.s.maxLen)+block-1)/block*sh.KVHeads)
+		j.items, j.parts, j.heads = make([]item, 0, most), make([]softmax, most), make([]softmax, sh.KVHeads)
+	}
+	most := min(len(j.parts), max(16, waveSize/(n*c.group*(sh.VDim+3))))
+	for i := range most {
+		j.parts[i] = takeSoftmax(j.at.Mem, n*c.group, sh.VDim)
+	}
+	for h := range j.heads {
+		j.heads[h] = takeSoftmax(j.at.Mem, n*c.group, sh.VDim)
+		c.begin(j.heads[h], h)
+	}
+	j.phase, j.items = blocking, j.items[:0]
+	w := &j.s.work[0]
+	for h := range sh.KVHeads {
+		j.look(w, h, 0, n)
+		for t := w.next(n, 0); t >= 0; t = w.next(n, (t/block+1)*block) {
+			if len(j.items) == most {
+				if err := j.flush(); err != nil {
+					return err
+				}
+				j.look(w, h, 0, n) // the worker was in use
+			}
+			j.items = append(j.items, item{h, t / block})
+		}
+	}
+	if err := j.flush(); err != nil {
+		return err
+	}
+	for h, all := range j.heads {
+		j.finish(all, h, 0)
+	}
+	return nil
+}
+
+// flush computes the items and merges their results.
+func (j *job) flush() error {
+	if err := j.at.Team.Run(len(j.items), 1, j); err != nil {
+		return err
+	}
+	for i, it := range j.items {
+		j.heads[it.head].merge(j.parts[i])
+	}
+	j.items = j.items[:0]
+	return nil
+}
+
+// Do implements seq.Task.
+func (j *job) Do(worker, lo, hi int) {
+	sh := j.s.core.shape
+	for i := lo; i < hi; i++ {
+		switch j.phase {
+		case storing:
+			j.store(i)
+		case tiling:
+			height := j.s.core.height
+			last := (j.at.N - 1) / height
+			j.attend(&j.s.work[worker], i%sh.KVHeads, (last-i/sh.KVHeads)*height)
+		case blocking:
+			w, it := &j.s.work[worker], j.items[i]
+			j.look(w, it.head, 0, j.at.N)
+			j.load(w, it.head, 0, j.at.N)
+			j.block(w, j.parts[i], it.head, j.at.N, w.next(j.at.N, it.block*block))
+		}
+	}
+}
+
+// store puts the keys and values of a row into the cache.
+func (j *job) store(r int) {
+	c, sh := j.s.core, j.s.core.shape
+	row := j.at.First + r
+	var turn []float32
+	if c.pos != nil {
+		turn = j.turn[r*j.width:][:j.width]
+		p := seq.Pos(row)
+		if j.at.Pos != nil {
+			p = j.at.Pos[r]
+		}
+		c.pos.Row(turn, p)
+	}
+	for h := range sh.KVHeads {
+		k := j.k[(r*sh.KVHeads+h)*sh.Dim:][:sh.Dim]
+		if c.pos != nil {
+			c.pos.Apply(k, turn)
+		}
+		key, value := j.s.tile(row/Tile, h)
+		c.key.Put(key, row%Tile, k)
+		c.value.Put(value, row%Tile, j.v[(r*sh.KVHeads+h)*sh.VDim:][:sh.VDim])
+	}
+}
+
+// attend computes a query tile of one KV head, from row r0 of the step on.
+func (j *job) attend(w *worker, head, r0 int) {
+	c := j.s.core
+	n := min(c.height, j.at.N-r0)
+	rows := n * c.group
+	all, part := w.all.first(rows), w.part.first(rows)
+	j.look(w, head, r0, n)
+	j.load(w, head, r0, n)
+	c.begin(all, head)
+	for t := w.next(n, 0); t >= 0; {
+		if j.at.Team.Err() != nil {
+			return // Team.Run returns it
+		}
+		t = j.block(w, part, head, n, t)
+		all.merge(part)
+	}
+	j.finish(all, head, r0)
+}
+
+// look asks the span what n queries see, from row r0 of the step on.
+func (j *job) look(w *worker, head, r0, n int) {
+	spans := j.s.core.layer.Span
+	span := spans[head%len(spans)]
+	w.runs, w.row0 = w.runs[:0], r0
+	for i := range n {
+		q := seq.Pos(j.at.First + r0 + i)
+		old := len(w.runs)
+		w.runs = span.Runs(w.runs, q, q+1)
+		w.see[i] = view{next: old, end: len(w.runs)}
+	}
+}
+
+// next returns the first tile from t on in which one of n queries sees anything, or −1. It only goes forward.
+func (w *worker) next(n, t int) int {
+	best := -1
+	for i := range w.see[:n] {
+		v := &w.see[i]
+		for v.next < v.end && int(w.runs[v.next].Hi) <= t*Tile {
+			v.next++
+		}
+		if v.next < v.end {
+			if at := max(t, int(w.runs[v.next].Lo)/Tile); best < 0 || at < best {
+				best = at
+			}
+		}
+	}
+	return best
+}
+
+// load copies the queries, applies their positions and scales them.
+func (j *job) load(w *worker, head, r0, n int) {
+	c, sh := j.s.core, j.s.core.shape
+	width := c.group * sh.Dim
+	for i := range n {
+		dst := w.q[i*width:][:width]
+		copy(dst, j.q[(r0+i)*sh.Heads*sh.Dim+head*width:])
+		if c.pos != nil {
+			for g := range c.group {
+				c.pos.Apply(dst[g*sh.Dim:][:sh.Dim], j.turn[(r0+i)*j.width:][:j.width])
+			}
+		}
+		w.part.f[0] = c.scale
+		vec.ScaleRows(dst, w.part.f[:1], width)
+	}
+}
+
+// begin empties a softmax over all blocks of a KV head.
+func (c *Core) begin(m softmax, head int) {
+	m.clear()
+	if sinks := c.layer.Score.Sinks; sinks != nil {
+		for i := range m.max {
+			m.max[i], m.sum[i] = sinks[head*c.group+i%c.group], 1
+		}
+	}
+}
+
+// block computes the softmax of n queries over the tiles of t's block, from t on, and returns the next tile.
+func (j *job) block(w *worker, m softmax, head, n, t int) int {
+	m.clear()
+	for end := (t/block + 1) * block; t >= 0 && t < end; t = w.next(n, t+1) {
+		j.tile(w, m, head, n, t)
+	}
+	return t
+}
+
+// tile adds one tile of keys and values.
+func (j *job) tile(w *worker, m softmax, head, n, t int) {
+	c, sh, g := j.s.core, j.s.core.shape, j.s.core.group
+	from, to, last := w.visit(n, t)
+	key, value := j.s.tile(t, head)
+	c.key.Get(w.key, key, last)
+	logits := w.s[from*g*Tile : to*g*Tile]
+	clear(logits)
+	vec.MulAdd(logits, w.q[from*g*sh.Dim:], w.key, (to-from)*g, sh.Dim, Tile, sh.Dim, Tile, Tile)
+	for i := from; i < to; i++ {
+		v := &w.see[i]
+		for r := i * g; r < (i+1)*g; r++ {
+			row := w.s[r*Tile:][:Tile]
+			if v.lo < v.hi {
+				c.logits(row, v, head*g+r-i*g, j.at.First+w.row0+i, t*Tile)
+			}
+			if v.hi-v.lo < Tile || v.holes {
+				w.mask(row, v, t)
+			}
+		}
+	}
+	m.add(w.s, from*g, to*g, sh.VDim)
+	c.value.Get(w.val, value, last)
+	for i := from; i < to; {
+		v := &w.see[i]
+		lo, hi, e := v.lo, v.hi, i+1
+		for lo == 0 && hi == Tile && e < to && w.see[e].lo == 0 && w.see[e].hi == Tile {
+			e++
+		}
+		// Rows that a query does not see may hold anything, so the product leaves them out.
+		vec.MulAdd(m.out[i*g*sh.VDim:], w.s[i*g*Tile+lo:], w.val[lo*sh.VDim:], (e-i)*g, hi-lo, sh.VDim, Tile, sh.VDim, sh.VDim)
+		i = e
+	}
+}
+
+// visit finds what the queries see of tile t: queries [from, to) see something, all of it in the tile's first last rows.
+func (w *worker) visit(n, t int) (from, to, last int) {
+	from = n
+	for i := range w.see[:n] {
+		v := &w.see[i]
+		v.lo, v.hi, v.holes = 0, 0, false
+		for _, r := range w.runs[v.next:v.end] {
+			lo, hi := max(int(r.Lo)-t*Tile, 0), min(int(r.Hi)-t*Tile, Tile)
+			if lo >= Tile {
+				break
+			}
+			if hi <= lo {
+				continue
+			}
+			if v.lo == v.hi {
+				v.lo = lo
+			} else if v.hi < lo {
+				v.holes = true
+			}
+			v.hi = hi
+		}
+		if v.lo < v.hi {
+			from, to, last = min(from, i), i+1, max(last, v.hi)
+		}
+	}
+	return from, to, last
+}
+
+// mask makes the logits that a query does not see −∞.
+func (w *worker) mask(s []float32, v *view, t int) {
+	done := 0
+	for _, r := range w.runs[v.next:v.end] {
+		lo, hi := max(int(r.Lo)-t*Tile, 0), min(int(r.Hi)-t*Tile, Tile)
+		if lo >= Tile {
+			break
+		}
+		for ; done < lo; done++ {
+			s[done] = minusInf
+		}
+		done = max(done, hi)
+	}
+	for ; done < Tile; done++ {
+		s[done] = minusInf
+	}
+}
+
+// logits turns a row's dot products into logits. q is the query's row of the session, k the tile's first.
+func (c *Core) logits(s []float32, v *view, head, q, k int) {
+	if c.layer.Score.Softcap != 0 {
+		vec.Softcap(s, c.layer.Score.Softcap)
+	}
+	if c.bias != nil {
+		c.bias.Bias(s[v.lo:v.hi], head, seq.Pos(q), seq.Pos(k+v.lo))
+	}
+}
+
+func (m softmax) clear() {
+	for i := range m.max {
+		m.max[i] = minusInf
+	}
+	clear(m.sum)
+	clear(m.out)
+}
+
+// first is the softmax of the first rows.
+func (m softmax) first(rows int) softmax {
+	dim := len(m.out) / len(m.max)
+	return softmax{max: m.max[:rows], sum: m.sum[:rows], out: m.out[:rows*dim], f: m.f[:rows]}
+}
+
+// add takes the tile's logits of rows [from, to), all but their values: it turns them into exponentials.
+func (m softmax) add(s []float32, from, to, dim int) {
+	vec.SoftTile(s[from*Tile:], m.max[from:to], m.sum[from:to], m.f[from:to])
+	vec.ScaleRows(m.out[from*dim:], m.f[from:to], dim)
+}
+
+// merge adds a block's softmax of the same rows.
+func (m softmax) merge(b softmax) {
+	for r, high := range b.max {
+		high = max(high, m.max[r])
+		shift := high
+		if high == minusInf {
+			shift = 0 // −∞ − −∞ is not a number
+		}
+		m.f[r], b.f[r] = m.max[r]-shift, b.max[r]-shift
+		m.max[r] = high
+	}
+	vec.Exp(m.f, m.f)
+	vec.Exp(b.f, b.f)
+	dim := len(m.out) / len(m.max)
+	for r, f := range b.f {
+		if b.max[r] == minusInf && b.sum[r] == 0 {
+			m.f[r] = 1 // the row saw nothing
+			continue
+		}
+		m.sum[r] = float32(m.sum[r]*m.f[r]) + float32(b.sum[r]*f)
+	}
+	vec.ScaleRows(m.out, m.f, dim)
+	for r, f := range b.f {
+		if b.max[r] != minusInf || b.sum[r] != 0 {
+			vec.Axpy(m.out[r*dim:][:dim], f, b.out[r*dim:])
+		}
+	}
+}
+
+// finish divides by the sums and writes the step's rows. A query that saw nothing gets zeros.
+func (j *job) finish(all softmax, head, r0 int) {
+	c, sh := j.s.core, j.s.core.shape
+	for r, sum := range all.sum {
+		i, h := r0+r/c.group, head*c.group+r%c.group
+		dst := j.out[(i*sh.Heads+h)*sh.VDim:][:sh.VDim]
+		copy(dst, all.out[r*sh.VDim:])
+		if sum != 0 {
+			all.f[0] = 1 / sum
+			vec.ScaleRows(dst, all.f[:1], sh.VDim)
+		}
+	}
+}

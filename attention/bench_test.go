@@ -1,0 +1,85 @@
+package attention
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/godwit-ai/godwit/internal/par"
+	"github.com/godwit-ai/godwit/seq"
+)
+
+// benchShapes are the attention layers of the two real models.
+var benchShapes = map[string]Shape{
+	"9x3x64":  {Heads: 9, KVHeads: 3, Dim: 64},
+	"4x1x256": {Heads: 4, KVHeads: 1, Dim: 256},
+}
+
+func benchSession(b *testing.B, sh Shape, maxLen, chunk, workers int) (*runner, func()) {
+	f := newFixture(Layer{Pos: Rope{}}, sh, chunk, 1)
+	pool := par.NewPool(workers)
+	team, leave := pool.Pass(context.Background())
+	r := f.runner(b, maxLen, chunk)
+	r.team = team
+	return r, func() { leave(); pool.Close() }
+}
+
+// feed runs a step on the fixture's first n rows, whatever the row of the session.
+func (r *runner) feed(n int) error {
+	at := seq.Step{First: r.st.Len(), N: n, Team: r.team, Mem: &r.mem}
+	copy(r.k, r.f.k)
+	return r.c.Run(r.out, r.f.q, r.k, r.f.v, r.st, &at)
+}
+
+// BenchmarkPrefill reports the time of a prompt of 4,096 rows and the arithmetic rate of its two products.
+func BenchmarkPrefill(b *testing.B) {
+	const rows, chunk = 4096, 512
+	for name, sh := range benchShapes {
+		for _, workers := range []int{1, 2} {
+			b.Run(fmt.Sprintf("%s/workers=%d", name, workers), func(b *testing.B) {
+				r, done := benchSession(b, sh, rows, chunk, workers)
+				defer done()
+				for b.Loop() {
+					if err := r.st.Rewind(0); err != nil {
+						b.Fatal(err)
+					}
+					for range rows / chunk {
+						if err := r.feed(chunk); err != nil {
+							b.Fatal(err)
+						}
+					}
+				}
+				flops := 4 * float64(rows) * rows / 2 * float64(sh.Heads*sh.Dim)
+				b.ReportMetric(flops*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOPS")
+			})
+		}
+	}
+}
+
+// BenchmarkDecode reports how fast a step of one row reads the cache.
+func BenchmarkDecode(b *testing.B) {
+	for name, sh := range benchShapes {
+		for _, depth := range []int{512, 8192} {
+			for _, workers := range []int{1, 2} {
+				b.Run(fmt.Sprintf("%s/depth=%d/workers=%d", name, depth, workers), func(b *testing.B) {
+					r, done := benchSession(b, sh, depth+64, 64, workers)
+					defer done()
+					for r.st.Len() < depth {
+						if err := r.feed(64); err != nil {
+							b.Fatal(err)
+						}
+					}
+					b.SetBytes(int64(depth) * int64(r.c.slot()) / Tile)
+					for b.Loop() {
+						if err := r.st.Rewind(depth - 1); err != nil {
+							b.Fatal(err)
+						}
+						if err := r.feed(1); err != nil {
+							b.Fatal(err)
+						}
+					}
+				})
+			}
+		}
+	}
+}

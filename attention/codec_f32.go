@@ -1,0 +1,43 @@
+package attention
+
+func init() { codecs.add("f32", plain[Codec](F32{}), "f32") }
+
+// F32 stores rows as they are: 4 bytes per value.
+type F32 struct{}
+
+// Keys implements Codec.
+func (F32) Keys(dim int) (Rows, error) { return f32Keys(dim), nil }
+
+// Values implements Codec.
+func (F32) Values(dim int) (Rows, error) { return f32Values(dim), nil }
+
+func (F32) String() string { return "f32" }
+
+// f32Keys is the width of a key; a tile is [dim, Tile].
+type f32Keys int
+
+func (d f32Keys) Size() int { return 4 * int(d) * Tile }
+
+func (d f32Keys) Put(tile []byte, row int, x []float32) {
+	column := floats[float32](tile)[row:]
+	for i, v := range x[:d] {
+		column[i*Tile] = v
+	}
+}
+
+func (d f32Keys) Get(dst []float32, tile []byte, _ int) {
+	copy(dst[:int(d)*Tile], floats[float32](tile))
+}
+
+// f32Values is the width of a value; a tile is [Tile, dim].
+type f32Values int
+
+func (d f32Values) Size() int { return 4 * int(d) * Tile }
+
+func (d f32Values) Put(tile []byte, row int, x []float32) {
+	copy(floats[float32](tile)[row*int(d):], x[:d])
+}
+
+func (d f32Values) Get(dst []float32, tile []byte, n int) {
+	copy(dst[:n*int(d)], floats[float32](tile))
+}

@@ -1,0 +1,42 @@
+package vec
+
+// mulAddAVX2: c[m, n] += a[m, k]·b[k, n]; n a multiple of 16, the others positive; strides in bytes. Twin: mulAddGo.
+//
+//go:noescape
+func mulAddAVX2(c, a, b *float32, m, k, n, lda, ldb, ldc int)
+
+// softTileAVX2: rows > 0 of 64 logits. Twin: softTileGo.
+//
+//go:noescape
+func softTileAVX2(s, max, sum, f *float32, rows int)
+
+// scaleAVX2: y[0:n] *= a, n a positive multiple of 8. Twin: scaleRowsGo.
+//
+//go:noescape
+func scaleAVX2(y *float32, n int, a float32)
+
+func mulAddSIMD(c, a, b []float32, m, k, n, lda, ldb, ldc int) {
+	w := n &^ (lanes - 1)
+	if w > 0 {
+		mulAddAVX2(&c[0], &a[0], &b[0], m, k, w, 4*lda, 4*ldb, 4*ldc)
+	}
+	if w < n {
+		mulAddGo(c[w:], a, b[w:], m, k, n-w, lda, ldb, ldc)
+	}
+}
+
+func softTileSIMD(s, max, sum, f []float32) {
+	softTileAVX2(&s[0], &max[0], &sum[0], &f[0], len(max))
+}
+
+func scaleRowsSIMD(y, f []float32, n int) {
+	w := n &^ 7
+	for r, a := range f {
+		if a != 1 {
+			if w > 0 {
+				scaleAVX2(&y[r*n], w, a)
+			}
+			Scale(y[r*n+w:(r+1)*n], a)
+		}
+	}
+}

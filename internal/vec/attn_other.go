@@ -1,0 +1,11 @@
+//go:build !amd64
+
+package vec
+
+func mulAddSIMD(c, a, b []float32, m, k, n, lda, ldb, ldc int) {
+	mulAddGo(c, a, b, m, k, n, lda, ldb, ldc)
+}
+
+func softTileSIMD(s, max, sum, f []float32) { softTileGo(s, max, sum, f) }
+
+func scaleRowsSIMD(y, f []float32, n int) { scaleRowsGo(y, f, n) }

@@ -1,0 +1,481 @@
+#include "textflag.h"
+
+// Reductions keep 16 lanes in two registers, Y(2i) lanes 0–7 and Y(2i+1) lanes 8–15, like the Go twins.
+
+// TREE4 adds the lanes of four rows, held in (Y0,Y1) (Y2,Y3) (Y4,Y5) (Y6,Y7), in tree's order: 16→8→4 within the rows, then
+// a transposition, so that (l0+l2)+(l1+l3) of the four rows are vertical. Result: X0. Clobbers Y0–Y9.
+#define TREE4 \
+	VADDPS Y1, Y0, Y0        \
+	VADDPS Y3, Y2, Y2        \
+	VADDPS Y5, Y4, Y4        \
+	VADDPS Y7, Y6, Y6        \
+	VEXTRACTF128 $1, Y0, X1  \
+	VEXTRACTF128 $1, Y2, X3  \
+	VEXTRACTF128 $1, Y4, X5  \
+	VEXTRACTF128 $1, Y6, X7  \
+	VADDPS X1, X0, X0        \
+	VADDPS X3, X2, X2        \
+	VADDPS X5, X4, X4        \
+	VADDPS X7, X6, X6        \
+	VUNPCKLPS X2, X0, X1     \ // a0 b0 a1 b1
+	VUNPCKHPS X2, X0, X3     \ // a2 b2 a3 b3
+	VUNPCKLPS X6, X4, X5     \ // c0 d0 c1 d1
+	VUNPCKHPS X6, X4, X7     \ // c2 d2 c3 d3
+	VADDPS X3, X1, X1        \ // a0+a2 b0+b2 a1+a3 b1+b3
+	VADDPS X7, X5, X5        \
+	VMOVLHPS X5, X1, X0      \ // sums of lanes 0 and 2 of a b c d
+	VMOVHLPS X1, X5, X3      \ // sums of lanes 1 and 3
+	VADDPS X3, X0, X0
+
+// func dotAVX2(a, b *float32, n int, l *float32)
+TEXT ·dotAVX2(SB), NOSPLIT, $0-32
+	MOVQ a+0(FP), SI
+	MOVQ b+8(FP), DI
+	MOVQ n+16(FP), CX
+	MOVQ l+24(FP), DX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	XORQ AX, AX
+loop:
+	CMPQ AX, CX
+	JGE  done
+	VMOVUPS (SI)(AX*4), Y2
+	VMOVUPS 32(SI)(AX*4), Y3
+	VFMADD231PS (DI)(AX*4), Y2, Y0
+	VFMADD231PS 32(DI)(AX*4), Y3, Y1
+	ADDQ $16, AX
+	JMP  loop
+done:
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	VZEROUPPER
+	RET
+
+// func dotF16AVX2(a *float32, b *uint16, n int, l *float32)
+TEXT ·dotF16AVX2(SB), NOSPLIT, $0-32
+	MOVQ a+0(FP), SI
+	MOVQ b+8(FP), DI
+	MOVQ n+16(FP), CX
+	MOVQ l+24(FP), DX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	XORQ AX, AX
+loop:
+	CMPQ AX, CX
+	JGE  done
+	VCVTPH2PS (DI)(AX*2), Y2
+	VCVTPH2PS 16(DI)(AX*2), Y3
+	VFMADD231PS (SI)(AX*4), Y2, Y0
+	VFMADD231PS 32(SI)(AX*4), Y3, Y1
+	ADDQ $16, AX
+	JMP  loop
+done:
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	VZEROUPPER
+	RET
+
+// func dotRowsAVX2(s, q, k *float32, n, stride, rows int)
+// n is a multiple of 16, stride is in bytes, rows a multiple of 4.
+TEXT ·dotRowsAVX2(SB), NOSPLIT, $0-48
+	MOVQ s+0(FP), DX
+	MOVQ q+8(FP), SI
+	MOVQ k+16(FP), R8
+	MOVQ n+24(FP), CX
+	MOVQ stride+32(FP), BX
+	MOVQ rows+40(FP), R12
+rows4:
+	CMPQ R12, $4
+	JLT  done
+	LEAQ (R8)(BX*1), R9
+	LEAQ (R9)(BX*1), R10
+	LEAQ (R10)(BX*1), R11
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	XORQ AX, AX
+loop:
+	VMOVUPS (SI)(AX*4), Y8
+	VMOVUPS 32(SI)(AX*4), Y9
+	VFMADD231PS (R8)(AX*4), Y8, Y0
+	VFMADD231PS 32(R8)(AX*4), Y9, Y1
+	VFMADD231PS (R9)(AX*4), Y8, Y2
+	VFMADD231PS 32(R9)(AX*4), Y9, Y3
+	VFMADD231PS (R10)(AX*4), Y8, Y4
+	VFMADD231PS 32(R10)(AX*4), Y9, Y5
+	VFMADD231PS (R11)(AX*4), Y8, Y6
+	VFMADD231PS 32(R11)(AX*4), Y9, Y7
+	ADDQ $16, AX
+	CMPQ AX, CX
+	JLT  loop
+	TREE4
+	VMOVUPS X0, (DX)
+	ADDQ $16, DX
+	LEAQ (R11)(BX*1), R8
+	SUBQ $4, R12
+	JMP  rows4
+done:
+	VZEROUPPER
+	RET
+
+// func dotRowsF16AVX2(s, q *float32, k *uint16, n, stride, rows int)
+TEXT ·dotRowsF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ s+0(FP), DX
+	MOVQ q+8(FP), SI
+	MOVQ k+16(FP), R8
+	MOVQ n+24(FP), CX
+	MOVQ stride+32(FP), BX
+	MOVQ rows+40(FP), R12
+rows4:
+	CMPQ R12, $4
+	JLT  done
+	LEAQ (R8)(BX*1), R9
+	LEAQ (R9)(BX*1), R10
+	LEAQ (R10)(BX*1), R11
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	XORQ AX, AX
+loop:
+	VMOVUPS (SI)(AX*4), Y8
+	VMOVUPS 32(SI)(AX*4), Y9
+	VCVTPH2PS (R8)(AX*2), Y10
+	VCVTPH2PS 16(R8)(AX*2), Y11
+	VCVTPH2PS (R9)(AX*2), Y12
+	VCVTPH2PS 16(R9)(AX*2), Y13
+	VFMADD231PS Y10, Y8, Y0
+	VFMADD231PS Y11, Y9, Y1
+	VFMADD231PS Y12, Y8, Y2
+	VFMADD231PS Y13, Y9, Y3
+	VCVTPH2PS (R10)(AX*2), Y10
+	VCVTPH2PS 16(R10)(AX*2), Y11
+	VCVTPH2PS (R11)(AX*2), Y12
+	VCVTPH2PS 16(R11)(AX*2), Y13
+	VFMADD231PS Y10, Y8, Y4
+	VFMADD231PS Y11, Y9, Y5
+	VFMADD231PS Y12, Y8, Y6
+	VFMADD231PS Y13, Y9, Y7
+	ADDQ $16, AX
+	CMPQ AX, CX
+	JLT  loop
+	TREE4
+	VMOVUPS X0, (DX)
+	ADDQ $16, DX
+	LEAQ (R11)(BX*1), R8
+	SUBQ $4, R12
+	JMP  rows4
+done:
+	VZEROUPPER
+	RET
+
+// func axpyRowsAVX2(y, p, v *float32, n, stride, rows int)
+// n is a multiple of 8, stride is in bytes. Blocks of 64, 32 and 8 elements of y stay in registers over all rows.
+TEXT ·axpyRowsAVX2(SB), NOSPLIT, $0-48
+	MOVQ y+0(FP), DI
+	MOVQ p+8(FP), SI
+	MOVQ v+16(FP), R8
+	MOVQ n+24(FP), CX
+	MOVQ stride+32(FP), BX
+	MOVQ rows+40(FP), R12
+block64:
+	CMPQ CX, $64
+	JLT  block8
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS 64(DI), Y2
+	VMOVUPS 96(DI), Y3
+	VMOVUPS 128(DI), Y4
+	VMOVUPS 160(DI), Y5
+	VMOVUPS 192(DI), Y6
+	VMOVUPS 224(DI), Y7
+	MOVQ R8, R9
+	XORQ AX, AX
+row64:
+	VBROADCASTSS (SI)(AX*4), Y8
+	VFMADD231PS (R9), Y8, Y0
+	VFMADD231PS 32(R9), Y8, Y1
+	VFMADD231PS 64(R9), Y8, Y2
+	VFMADD231PS 96(R9), Y8, Y3
+	VFMADD231PS 128(R9), Y8, Y4
+	VFMADD231PS 160(R9), Y8, Y5
+	VFMADD231PS 192(R9), Y8, Y6
+	VFMADD231PS 224(R9), Y8, Y7
+	ADDQ BX, R9
+	INCQ AX
+	CMPQ AX, R12
+	JLT  row64
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, 192(DI)
+	VMOVUPS Y7, 224(DI)
+	ADDQ $256, DI
+	ADDQ $256, R8
+	SUBQ $64, CX
+	JMP  block64
+block8:
+	CMPQ CX, $8
+	JLT  done
+	VMOVUPS (DI), Y0
+	MOVQ R8, R9
+	XORQ AX, AX
+row8:
+	VBROADCASTSS (SI)(AX*4), Y8
+	VFMADD231PS (R9), Y8, Y0
+	ADDQ BX, R9
+	INCQ AX
+	CMPQ AX, R12
+	JLT  row8
+	VMOVUPS Y0, (DI)
+	ADDQ $32, DI
+	ADDQ $32, R8
+	SUBQ $8, CX
+	JMP  block8
+done:
+	VZEROUPPER
+	RET
+
+// func axpyRowsF16AVX2(y, p *float32, v *uint16, n, stride, rows int)
+TEXT ·axpyRowsF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ y+0(FP), DI
+	MOVQ p+8(FP), SI
+	MOVQ v+16(FP), R8
+	MOVQ n+24(FP), CX
+	MOVQ stride+32(FP), BX
+	MOVQ rows+40(FP), R12
+block64:
+	CMPQ CX, $64
+	JLT  block8
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS 64(DI), Y2
+	VMOVUPS 96(DI), Y3
+	VMOVUPS 128(DI), Y4
+	VMOVUPS 160(DI), Y5
+	VMOVUPS 192(DI), Y6
+	VMOVUPS 224(DI), Y7
+	MOVQ R8, R9
+	XORQ AX, AX
+row64:
+	VBROADCASTSS (SI)(AX*4), Y8
+	VCVTPH2PS (R9), Y9
+	VCVTPH2PS 16(R9), Y10
+	VCVTPH2PS 32(R9), Y11
+	VCVTPH2PS 48(R9), Y12
+	VFMADD231PS Y9, Y8, Y0
+	VFMADD231PS Y10, Y8, Y1
+	VFMADD231PS Y11, Y8, Y2
+	VFMADD231PS Y12, Y8, Y3
+	VCVTPH2PS 64(R9), Y9
+	VCVTPH2PS 80(R9), Y10
+	VCVTPH2PS 96(R9), Y11
+	VCVTPH2PS 112(R9), Y12
+	VFMADD231PS Y9, Y8, Y4
+	VFMADD231PS Y10, Y8, Y5
+	VFMADD231PS Y11, Y8, Y6
+	VFMADD231PS Y12, Y8, Y7
+	ADDQ BX, R9
+	INCQ AX
+	CMPQ AX, R12
+	JLT  row64
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, 192(DI)
+	VMOVUPS Y7, 224(DI)
+	ADDQ $256, DI
+	ADDQ $128, R8
+	SUBQ $64, CX
+	JMP  block64
+block8:
+	CMPQ CX, $8
+	JLT  done
+	VMOVUPS (DI), Y0
+	MOVQ R8, R9
+	XORQ AX, AX
+row8:
+	VBROADCASTSS (SI)(AX*4), Y8
+	VCVTPH2PS (R9), Y9
+	VFMADD231PS Y9, Y8, Y0
+	ADDQ BX, R9
+	INCQ AX
+	CMPQ AX, R12
+	JLT  row8
+	VMOVUPS Y0, (DI)
+	ADDQ $32, DI
+	ADDQ $16, R8
+	SUBQ $8, CX
+	JMP  block8
+done:
+	VZEROUPPER
+	RET
+
+// func sumAVX2(x *float32, n int, l *float32)
+TEXT ·sumAVX2(SB), NOSPLIT, $0-24
+	MOVQ x+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVQ l+16(FP), DX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	XORQ AX, AX
+loop:
+	CMPQ AX, CX
+	JGE  done
+	VADDPS (SI)(AX*4), Y0, Y0
+	VADDPS 32(SI)(AX*4), Y1, Y1
+	ADDQ $16, AX
+	JMP  loop
+done:
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	VZEROUPPER
+	RET
+
+// func maxAVX2(x *float32, n int) float32
+// n is a positive multiple of 8. VMAXPS returns its second source when one is NaN: here the maximum so far.
+TEXT ·maxAVX2(SB), NOSPLIT, $0-20
+	MOVQ x+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVL $0xff800000, AX
+	MOVQ AX, X0
+	VBROADCASTSS X0, Y0
+	XORQ AX, AX
+loop:
+	VMOVUPS (SI)(AX*4), Y1
+	VMAXPS Y0, Y1, Y0
+	ADDQ $8, AX
+	CMPQ AX, CX
+	JLT  loop
+	VEXTRACTF128 $1, Y0, X1
+	VMAXPS X1, X0, X0
+	VMOVHLPS X0, X0, X1
+	VMAXPS X1, X0, X0
+	VMOVSHDUP X0, X1
+	VMAXPS X1, X0, X0
+	VMOVSS X0, ret+16(FP)
+	VZEROUPPER
+	RET
+
+DATA expK<>+0(SB)/4, $0x3fb8aa3b  // log2e
+DATA expK<>+4(SB)/4, $0x4b400000  // magic
+DATA expK<>+8(SB)/4, $0xbf318000  // −ln2Hi
+DATA expK<>+12(SB)/4, $0x395e8083 // −ln2Lo
+DATA expK<>+16(SB)/4, $0x39506967 // expC0
+DATA expK<>+20(SB)/4, $0x3ab743ce // expC1
+DATA expK<>+24(SB)/4, $0x3c088908 // expC2
+DATA expK<>+28(SB)/4, $0x3d2aa9c1 // expC3
+DATA expK<>+32(SB)/4, $0x3e2aaaaa // expC4
+DATA expK<>+36(SB)/4, $0x3f000000 // expC5
+DATA expK<>+40(SB)/4, $0x3f800000 // 1
+DATA expK<>+44(SB)/4, $0xc2aeac4f // expLo
+DATA expK<>+48(SB)/4, $0x42b0c0a5 // expHi
+DATA expK<>+52(SB)/4, $0x7f800000 // +∞
+DATA expK<>+56(SB)/4, $127
+GLOBL expK<>(SB), RODATA|NOPTR, $60
+
+// func expAVX2(y, x *float32, n int)
+// n is a multiple of 8.
+TEXT ·expAVX2(SB), NOSPLIT, $0-24
+	MOVQ y+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	VBROADCASTSS expK<>+0(SB), Y15
+	VBROADCASTSS expK<>+4(SB), Y14
+	VBROADCASTSS expK<>+8(SB), Y13
+	VBROADCASTSS expK<>+12(SB), Y12
+	VBROADCASTSS expK<>+16(SB), Y11
+	VBROADCASTSS expK<>+40(SB), Y10
+	VBROADCASTSS expK<>+44(SB), Y9
+	VBROADCASTSS expK<>+48(SB), Y8
+	XORQ AX, AX
+loop:
+	CMPQ AX, CX
+	JGE  done
+	VMOVUPS (SI)(AX*4), Y0
+	VMOVAPS Y0, Y1
+	VFMADD213PS Y14, Y15, Y1     // t = x·log2e + magic
+	VSUBPS Y14, Y1, Y2           // n
+	VMOVAPS Y2, Y3
+	VFMADD213PS Y0, Y13, Y3      // r = n·−ln2Hi + x
+	VFMADD231PS Y12, Y2, Y3      // r += n·−ln2Lo
+	VMOVAPS Y11, Y4
+	VBROADCASTSS expK<>+20(SB), Y5
+	VFMADD213PS Y5, Y3, Y4
+	VBROADCASTSS expK<>+24(SB), Y5
+	VFMADD213PS Y5, Y3, Y4
+	VBROADCASTSS expK<>+28(SB), Y5
+	VFMADD213PS Y5, Y3, Y4
+	VBROADCASTSS expK<>+32(SB), Y5
+	VFMADD213PS Y5, Y3, Y4
+	VBROADCASTSS expK<>+36(SB), Y5
+	VFMADD213PS Y5, Y3, Y4
+	VMULPS Y3, Y3, Y6
+	VFMADD213PS Y3, Y6, Y4       // p·r² + r
+	VADDPS Y10, Y4, Y4
+	VPBROADCASTD expK<>+56(SB), Y5
+	VPADDD Y5, Y1, Y1
+	VPSLLD $23, Y1, Y1
+	VMULPS Y1, Y4, Y4
+	VCMPPS $1, Y9, Y0, Y5        // x < expLo
+	VANDNPS Y4, Y5, Y4
+	VCMPPS $14, Y8, Y0, Y5       // x > expHi
+	VBROADCASTSS expK<>+52(SB), Y6
+	VBLENDVPS Y5, Y6, Y4, Y4
+	VCMPPS $3, Y0, Y0, Y5        // NaN stays
+	VBLENDVPS Y5, Y0, Y4, Y4
+	VMOVUPS Y4, (DI)(AX*4)
+	ADDQ $8, AX
+	JMP  loop
+done:
+	VZEROUPPER
+	RET
+
+// func f16ToF32AVX2(dst *float32, src *uint16, n int)
+TEXT ·f16ToF32AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	XORQ AX, AX
+loop:
+	CMPQ AX, CX
+	JGE  done
+	VCVTPH2PS (SI)(AX*2), Y0
+	VMOVUPS Y0, (DI)(AX*4)
+	ADDQ $8, AX
+	JMP  loop
+done:
+	VZEROUPPER
+	RET
+
+// func f32ToF16AVX2(dst *uint16, src *float32, n int)
+TEXT ·f32ToF16AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	XORQ AX, AX
+loop:
+	CMPQ AX, CX
+	JGE  done
+	VMOVUPS (SI)(AX*4), Y0
+	VCVTPS2PH $0, Y0, (DI)(AX*2)
+	ADDQ $8, AX
+	JMP  loop
+done:
+	VZEROUPPER
+	RET
