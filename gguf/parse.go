@@ -28,6 +28,7 @@ const (
 	MaxElems     = 1 << 26 // entries of an array of strings
 	MaxAlignment = 64 << 10
 
+	maxAhead         = 1 << 10 // keys or tensors to allocate room for before they are seen; real models have hundreds
 	defaultAlignment = 32
 	alignmentKey     = "general.alignment"
 )
@@ -73,7 +74,7 @@ func Parse(data []byte) (*File, error) {
 		return nil, err
 	}
 	if f.Alignment, err = f.Meta.alignment(); err != nil {
-		return nil, &FormatError{int64(r.pos), "key " + strconv.Quote(alignmentKey), err}
+		return nil, r.fail(r.alignAt, quoted("key", alignmentKey), err)
 	}
 	if err := r.tensors(f, tensors); err != nil {
 		return nil, err
@@ -89,8 +90,9 @@ const (
 
 // reader walks over the header. Its methods return *FormatError.
 type reader struct {
-	data []byte
-	pos  int
+	data    []byte
+	pos     int
+	alignAt int // where general.alignment stands
 }
 
 func (r *reader) fail(pos int, field string, err error) error {
@@ -207,7 +209,7 @@ func (r *reader) magic() (uint32, error) {
 
 // meta reads n key/value pairs.
 func (r *reader) meta(n int) (*Meta, error) {
-	m := &Meta{pairs: make([]pair, 0, n), index: make(map[string]int32, n)}
+	m := &Meta{pairs: make([]pair, 0, min(n, maxAhead)), index: make(map[string]int32, min(n, maxAhead))}
 	for i := range n {
 		at := r.pos
 		key, err := r.name("key "+strconv.Itoa(i), MaxName)
@@ -216,6 +218,9 @@ func (r *reader) meta(n int) (*Meta, error) {
 		}
 		if _, ok := m.index[key]; ok {
 			return nil, r.fail(at, quoted("key", key), ErrDuplicate)
+		}
+		if key == alignmentKey {
+			r.alignAt = r.pos
 		}
 		p, err := r.value(key)
 		if err != nil {
@@ -233,7 +238,7 @@ func quoted(what, name string) string { return fmt.Sprintf("%s %.80q", what, nam
 func (r *reader) value(key string) (pair, error) {
 	p := pair{key: key}
 	at := r.pos
-	t, err := r.u32(key)
+	t, err := r.u32(quoted("key", key))
 	if err != nil {
 		return p, err
 	}
@@ -321,10 +326,11 @@ func (r *reader) strings(p *pair, field string, n uint64) error {
 
 // tensors reads the headers of n tensors and finds their data.
 func (r *reader) tensors(f *File, n int) error {
-	f.Tensors = make([]Tensor, 0, n)
-	f.names = make(map[string]int32, n)
-	spans := make([]span, 0, n)
-	dims := make([]int, 0, 2*n)
+	ahead := min(n, maxAhead)
+	f.Tensors = make([]Tensor, 0, ahead)
+	f.names = make(map[string]int32, ahead)
+	spans := make([]span, 0, ahead)
+	dims := make([]int, 0, 2*ahead)
 	for i := range n {
 		at := r.pos
 		name, err := r.name("name of tensor "+strconv.Itoa(i), MaxTensor)

@@ -1,12 +1,13 @@
 package gguf
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"strconv"
 )
 
-var splitName = regexp.MustCompile(`^(.*)-(\d{5})-of-(\d{5})\.gguf$`)
+var splitName = regexp.MustCompile(`(?s)^(.*)-(\d{5})-of-(\d{5})\.gguf$`)
 
 // SplitPaths returns the paths of all parts of a split model, first part first, given the path of any of them
 // ("model-00002-of-00003.gguf"). Any other path is returned alone. It looks only at the name.
@@ -40,13 +41,14 @@ const (
 )
 
 // Join returns the file that the parts of a split model make together: the metadata of the first and the tensors of
-// all. A single whole file is returned as it is. Errors wrap ErrFormat and ErrSplit or ErrDuplicate.
+// all. Keys that a later part repeats must have the same value there. A single whole file is returned as it is. Errors wrap
+// ErrFormat and ErrSplit or ErrDuplicate.
 func Join(parts []*File) (*File, error) {
 	fail := func(i int, format string, args ...any) (*File, error) {
 		return nil, fmt.Errorf("gguf: part %d of %d: %w: %w", i+1, len(parts), ErrFormat, fmt.Errorf(format, args...))
 	}
 	if len(parts) == 0 {
-		return nil, fmt.Errorf("gguf: %w: no parts", ErrSplit)
+		return nil, fmt.Errorf("gguf: %w: %w: no parts", ErrFormat, ErrSplit)
 	}
 	total := 0
 	for i, p := range parts {
@@ -79,6 +81,9 @@ func Join(parts []*File) (*File, error) {
 		if want != uint64(total) {
 			return fail(i, "%w: %s is %d, the parts hold %d", ErrSplit, splitTensors, want, total)
 		}
+		if key, ok := p.Meta.differs(parts[0].Meta); ok {
+			return fail(i, "%w: %s differs from part 1: parts of two models?", ErrSplit, key)
+		}
 		for _, t := range p.Tensors {
 			if _, ok := f.names[t.Name]; ok {
 				return fail(i, "tensor %q: %w", t.Name, ErrDuplicate)
@@ -88,4 +93,19 @@ func Join(parts []*File) (*File, error) {
 		}
 	}
 	return f, nil
+}
+
+// differs finds a key that both files have with different values and that is not the part's own business.
+func (m *Meta) differs(from *Meta) (key string, ok bool) {
+	for i := range m.pairs {
+		p := &m.pairs[i]
+		if p.key == splitNo || p.key == alignmentKey {
+			continue
+		}
+		q := from.find(p.key)
+		if q != nil && (p.kind != q.kind || p.elem != q.elem || !bytes.Equal(p.raw, q.raw)) {
+			return p.key, true
+		}
+	}
+	return "", false
 }

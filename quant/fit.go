@@ -42,6 +42,14 @@ func sumSquares(x []float32) float32 {
 	return s
 }
 
+// meanSquare is that of a row with importance; without, nothing needs it and it is 0.
+func meanSquare(x, importance []float32) float32 {
+	if importance == nil {
+		return 0
+	}
+	return sumSquares(x) / float32(len(x))
+}
+
 // weigh turns the importance of columns into the cost of errors in the values x of those columns: large values
 // cost more, with s2, a multiple of the mean square around them, as a floor.
 func weigh(w, importance, x []float32, s2 float32) {

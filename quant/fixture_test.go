@@ -164,13 +164,13 @@ func encodeRow(f *Format, x, importance []float32) []byte {
 }
 
 // fixture reads ggml.txt as a map from "format what row" to the rest of the line.
-func fixture(t *testing.T) map[string]string {
+func fixture(t *testing.T) fixtures {
 	file, err := os.Open("testdata/ggml.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	want := map[string]string{}
+	want := fixtures{}
 	for s := bufio.NewScanner(file); s.Scan(); {
 		key, value, ok := cutLast(s.Text())
 		if !ok {
@@ -189,21 +189,28 @@ func cutLast(s string) (before, after string, ok bool) {
 	return s[:i], s[i+1:], true
 }
 
-// against compares one format with the fixtures and gives the differences.
-func against(want map[string]string, f *Format) (diffs []string) {
-	check := func(what, kind, got string) {
-		key := fmt.Sprintf("%s %s %s", f.Name, what, kind)
-		if w, ok := want[key]; !ok {
-			diffs = append(diffs, key+": no fixture")
-		} else if w != got {
-			diffs = append(diffs, fmt.Sprintf("%s: %s, want %s", key, got, w))
-		}
+// against gives the differences of one format's encoder and decoder from the fixtures.
+func against(want fixtures, f *Format) []string {
+	return append(encodeDiffers(want, f), decodeDiffers(want, f)...)
+}
+
+type fixtures map[string]string
+
+func (want fixtures) check(diffs *[]string, f *Format, what, kind, got string) {
+	key := fmt.Sprintf("%s %s %s", f.Name, what, kind)
+	if w, ok := want[key]; !ok {
+		*diffs = append(*diffs, key+": no fixture")
+	} else if w != got {
+		*diffs = append(*diffs, fmt.Sprintf("%s: %s, want %s", key, got, w))
 	}
+}
+
+func encodeDiffers(want fixtures, f *Format) (diffs []string) {
 	w := importanceRow(2, fixtureCols)
 	for _, kind := range rowKinds {
 		x := row(kind, 1, fixtureCols)
-		check("encode", kind, digest(encodeRow(f, x, nil)))
-		check("weighted", kind, digest(encodeRow(f, x, w)))
+		want.check(&diffs, f, "encode", kind, digest(encodeRow(f, x, nil)))
+		want.check(&diffs, f, "weighted", kind, digest(encodeRow(f, x, w)))
 	}
 	plain, weighted := sha256.New(), sha256.New()
 	for s := uint64(100); s < 116; s++ {
@@ -211,26 +218,36 @@ func against(want map[string]string, f *Format) (diffs []string) {
 		plain.Write(encodeRow(f, x, nil))
 		weighted.Write(encodeRow(f, x, importanceRow(s+1000, fixtureCols)))
 	}
-	check("encode", "many", sum8(plain))
-	check("weighted", "many", sum8(weighted))
+	want.check(&diffs, f, "encode", "many", sum8(plain))
+	want.check(&diffs, f, "weighted", "many", sum8(weighted))
+	if f.Elems > 1 {
+		b := encodeRow(f, row("bell", 1, fixtureCols), nil)[:f.Size]
+		want.check(&diffs, f, "block", "bell", hex.EncodeToString(b))
+	}
+	return diffs
+}
 
+func decodeDiffers(want fixtures, f *Format) (diffs []string) {
 	blocks := fixtureBlocks
 	if f.Elems == 1 {
 		blocks = 4096
 	}
 	y := make([]float32, blocks*f.Elems)
 	f.Decode(y, randomBytes(3, blocks*f.Size))
-	check("decode", "random", digest(bits(y)))
-	if f.Elems > 1 {
-		b := encodeRow(f, row("bell", 1, fixtureCols), nil)[:f.Size]
-		check("block", "bell", hex.EncodeToString(b))
-		f.Decode(y[:f.Elems], b)
-		var some []float32
-		for i := 0; i < f.Elems; i += f.Elems / 32 {
-			some = append(some, y[i])
-		}
-		check("values", "bell", hex.EncodeToString(bits(some)))
+	want.check(&diffs, f, "decode", "random", digest(bits(y)))
+	if f.Elems == 1 {
+		return diffs
 	}
+	b, err := hex.DecodeString(want[f.Name+" block bell"])
+	if err != nil || len(b) != f.Size {
+		return append(diffs, f.Name+": the block of the fixtures is damaged")
+	}
+	f.Decode(y[:f.Elems], b)
+	var some []float32
+	for i := 0; i < f.Elems; i += f.Elems / 32 {
+		some = append(some, y[i])
+	}
+	want.check(&diffs, f, "values", "bell", hex.EncodeToString(bits(some)))
 	return diffs
 }
 

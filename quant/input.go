@@ -11,9 +11,10 @@ import (
 // actBlock is the number of activations that share a scale in fast mode.
 const actBlock = 32
 
-// metaLen is the number of float32 that describe a block of activations: its scale, the sum of its 32 integers, and
-// the sums of the first and the last 16 (formats with groups of 16 need these). Integer sums are exact in float32.
-const metaLen = 4
+// metaLen is the number of float32 that describe a block of activations: its scale, the sum of its 32 integers, the sums
+// of the first and the last 16 (formats with groups of 16 need these), the three sums times the scale, and a zero that
+// makes a row of these as many bytes as a row of activations. Integer sums are exact in float32.
+const metaLen = 8
 
 // Input holds the activations of one product, n rows of cols: the float32 rows themselves, and in fast mode also int8
 // blocks of 32 with a scale. One Input serves any number of products with matrices of cols columns. The zero value is
@@ -95,7 +96,8 @@ func quantizeBlock(q *[actBlock]int8, meta *[metaLen]float32, x *[actBlock]float
 		q[i] = int8(r)
 		sum[i/16] += r
 	}
-	*meta = [metaLen]float32{amax / 127, float32(sum[0] + sum[1]), float32(sum[0]), float32(sum[1])}
+	d, lo, hi := amax/127, float32(sum[0]), float32(sum[1])
+	*meta = [metaLen]float32{d, lo + hi, lo, hi, d * (lo + hi), d * lo, d * hi}
 }
 
 // freeList keeps objects for reuse: products may not allocate, and unlike a sync.Pool it never loses one.

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/godwit-ai/godwit/internal/impl"
+	"github.com/godwit-ai/godwit/internal/vec"
 	"github.com/godwit-ai/godwit/seq"
 )
 
@@ -16,14 +17,14 @@ type Job struct {
 	Bias   []float32 // [M.Rows], or nil
 }
 
-// panelRows is the number of weight rows that kernels work on together; work is split at multiples of it.
-const panelRows = 8
+// panelRows is the largest number of weight rows that kernels work on together; work is split at multiples of it.
+const panelRows = 16
 
 // Mul computes all jobs, which have the same activations, in one parallel region.
 //
 // In exact mode an element is vec.Dot of the decoded weight row and the activations. So it is in fast mode for the float
-// formats; for the others it is the sum over groups of float32(d·da)·isum, in order, where isum is the exact integer
-// product of the group (see rowDot). An element has the same bits whatever n, the workers, the other jobs and the
+// formats; for the others it is the sum over groups of d·float32(da·isum), fused and in order, where isum is the exact
+// integer product of the group (see rowDot). An element has the same bits whatever n, the workers, the other jobs and the
 // kernels in use are.
 //
 // The errors are ErrShape, for jobs that do not fit the input, and those of team. Nothing is allocated once mem and the
@@ -41,9 +42,9 @@ func Mul(in *Input, team seq.Team, mem *seq.Arena, jobs ...Job) error {
 		}
 		panels += (j.M.Rows + panelRows - 1) / panelRows
 		if in.exact || j.M.Format.Group == 0 {
-			floats = max(floats, panelRows*in.cols)
+			floats = max(floats, floatRows*in.cols)
 		} else {
-			f, n := panelScratch(j.M)
+			f, n := panelScratch(j.M, active.rows)
 			floats, ints = max(floats, f), max(ints, n)
 		}
 	}
@@ -86,7 +87,7 @@ func (in *Input) check(j *Job) error {
 	return nil
 }
 
-// product is the parallel task of Mul. Its items are panels of 8 weight rows, counted through all jobs.
+// product is the parallel task of Mul. Its items are panels of weight rows, counted through all jobs.
 type product struct {
 	in               Input
 	jobs             []Job
@@ -139,11 +140,13 @@ type scratch struct {
 type kernels struct {
 	// quantize quantises whole blocks of activations.
 	quantize func(q []int8, meta []float32, x []float32)
-	// panel computes rows [r0, r1) of a job, at most 8 and beginning at a multiple of 8, for all rows of the input.
+	// panel computes rows [r0, r1) of a job, at most panelRows and beginning at a multiple of them, for all rows of the input.
 	panel func(in *Input, j *Job, r0, r1 int, s scratch)
+	// rows is the number of weight rows that it needs scratch for.
+	rows int
 }
 
-var kernelsGo = kernels{quantize: quantizeGo, panel: panelGo}
+var kernelsGo = kernels{quantize: quantizeGo, panel: panelGo, rows: 1}
 
 // active is the implementation in use.
 var active = &kernelsGo
@@ -181,13 +184,13 @@ func rowDot(q []int8, d, m []float32, group int, hasMin bool, a []int8, meta []f
 			isum += int32(w) * int32(x[k])
 		}
 		b := meta[g*group/actBlock*metaLen:]
-		da, asum := b[0], b[1]
-		if group == 16 {
-			asum = b[2+g&1]
-		}
-		acc += float32(float32(dw*da) * float32(isum))
+		acc = vec.FMA(dw, float32(b[0]*float32(isum)), acc)
 		if hasMin {
-			acc += float32(float32(m[g]*da) * asum)
+			at := 4 // da·Σa of the block, or of the group
+			if group == 16 {
+				at = 5 + g&1
+			}
+			acc = vec.FMA(m[g], b[at], acc)
 		}
 	}
 	return acc

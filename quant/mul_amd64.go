@@ -80,15 +80,16 @@ func tile8Half4AVX2(y *float32, stride int, a *int8, cols int, meta *float32, w 
 func tile8Half1AVX2(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
 
 var tilesAVX2 = tiler{
+	rows: 8,
 	special: [64]tiling{
 		Q4_0: {unpack: unpackQ4_0AVX2, four: tile4Off4AVX2, one: tile4Off1AVX2, direct: directQ4_0AVX2},
 		Q4_1: {unpack: unpackQ4_1AVX2, mins: true, four: tile4Min4AVX2, one: tile4Min1AVX2, direct: directQ4_1AVX2},
 		Q5_0: {unpack: unpackQ5_0AVX2, four: tile5Off4AVX2, one: tile5Off1AVX2, direct: directQ5_0AVX2},
-		Q5_1: {unpack: unpackQ5_1AVX2, mins: true, four: tile5Min4AVX2, one: tile5Min1AVX2},
+		Q5_1: {unpack: unpackQ5_1AVX2, mins: true, four: tile5Min4AVX2, one: tile5Min1AVX2, direct: directQ5_1AVX2},
 		Q8_0: {unpack: unpackQ8_0AVX2, mins: true, four: tile8Min4AVX2, one: tile8Min1AVX2, direct: directQ8_0AVX2},
 		Q4_K: {unpack: unpackQ4_KAVX2, mins: true, four: tile4Min4AVX2, one: tile4Min1AVX2, direct: directQ4_KAVX2},
-		Q5_K: {unpack: unpackQ5_KAVX2, mins: true, four: tile5Min4AVX2, one: tile5Min1AVX2},
-		Q6_K: {unpack: unpackQ6_KAVX2, four: tile6Off4AVX2, one: tile6Off1AVX2},
+		Q5_K: {unpack: unpackQ5_KAVX2, mins: true, four: tile5Min4AVX2, one: tile5Min1AVX2, direct: directQ5_KAVX2},
+		Q6_K: {unpack: unpackQ6_KAVX2, four: tile6Off4AVX2, one: tile6Off1AVX2, direct: directQ6_KAVX2},
 	},
 	byGroup: [2]tiling{
 		{mins: true, four: tile8Half4AVX2, one: tile8Half1AVX2},
@@ -100,6 +101,7 @@ var tilesAVX2 = tiler{
 var kernelsAVX2 = kernels{
 	quantize: func(q []int8, meta []float32, x []float32) { quantizeAVX2(&q[0], &meta[0], &x[0], len(x)/actBlock) },
 	panel:    tilesAVX2.panel,
+	rows:     tilesAVX2.rows,
 }
 
 func init() {

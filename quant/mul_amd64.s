@@ -4,7 +4,7 @@
 //
 // SI tile, 32 bytes (8 rows × 4 columns) a step, 256 a block of 32 columns
 // DI activations of row 0; rows are R8 bytes apart, R9 = 3·R8
-// R10 meta of row 0; rows are R11 bytes apart, R12 = 3·R11
+// R10 meta of row 0; its rows are R8 bytes apart, too
 // R13 scales and DX offsets, 8 rows a group
 // AX result, rows BX bytes apart; CX blocks left
 //
@@ -31,9 +31,6 @@ GLOBL off32<>(SB), RODATA|NOPTR, $4
 	MOVQ m+56(FP), DX          \
 	SHLQ $2, BX                \
 	LEAQ (R8)(R8*2), R9        \
-	MOVQ R8, R11               \
-	SHRQ $1, R11               \
-	LEAQ (R11)(R11*2), R12     \
 	MOVQ R8, CX                \
 	SHRQ $5, CX                \
 	VPBROADCASTQ ones<>(SB), Y13 \
@@ -45,7 +42,7 @@ GLOBL off32<>(SB), RODATA|NOPTR, $4
 #define ADVANCE(scales) \
 	ADDQ $256, SI    \
 	ADDQ $32, DI     \
-	ADDQ $16, R10    \
+	ADDQ $32, R10    \
 	ADDQ $scales, R13 \
 	ADDQ $scales, DX
 
@@ -120,19 +117,16 @@ GLOBL off32<>(SB), RODATA|NOPTR, $4
 	VBROADCASTSS total, Y9       \
 	VFNMADD231PS Y9, Y15, sum
 
-// acc += (dw·da)·sum
+// acc += dw·(da·sum)
 #define SCALE(sum, da, acc, ds) \
-	VBROADCASTSS da, Y9  \
-	VMULPS ds(R13), Y9, Y8 \
-	VMULPS Y8, sum, sum  \
-	VADDPS sum, acc, acc
+	VBROADCASTSS da, Y9           \
+	VMULPS Y9, sum, sum           \
+	VFMADD231PS ds(R13), sum, acc
 
-// acc += (mw·da)·Σa; Y9 holds da
+// acc += mw·(da·Σa)
 #define MINIMUM(total, acc, ds) \
-	VMULPS ds(DX), Y9, Y9   \
-	VBROADCASTSS total, Y8 \
-	VMULPS Y8, Y9, Y9      \
-	VADDPS Y9, acc, acc
+	VBROADCASTSS total, Y9       \
+	VFMADD231PS ds(DX), Y9, acc
 
 #define GROUPMIN(sum, row, acc, ds, t) \
 	VCVTDQ2PS sum, sum        \
@@ -144,18 +138,18 @@ GLOBL off32<>(SB), RODATA|NOPTR, $4
 	UNBIAS(sum, t row)  \
 	SCALE(sum, 0 row, acc, ds)
 
-// ds is the byte offset of the group's scales, t that of its activation sum in the meta record.
+// ds is the byte offset of the group's scales, t that of its activation sum (with minima: times the scale) in the meta record.
 #define ALLMIN(ds, t) \
 	GROUPMIN(Y0, (R10), Y4, ds, t)         \
-	GROUPMIN(Y1, (R10)(R11*1), Y5, ds, t)  \
-	GROUPMIN(Y2, (R10)(R11*2), Y6, ds, t)  \
-	GROUPMIN(Y3, (R10)(R12*1), Y7, ds, t)
+	GROUPMIN(Y1, (R10)(R8*1), Y5, ds, t)  \
+	GROUPMIN(Y2, (R10)(R8*2), Y6, ds, t)  \
+	GROUPMIN(Y3, (R10)(R9*1), Y7, ds, t)
 
 #define ALLOFF(ds, t) \
 	GROUPOFF(Y0, (R10), Y4, ds, t)         \
-	GROUPOFF(Y1, (R10)(R11*1), Y5, ds, t)  \
-	GROUPOFF(Y2, (R10)(R11*2), Y6, ds, t)  \
-	GROUPOFF(Y3, (R10)(R12*1), Y7, ds, t)
+	GROUPOFF(Y1, (R10)(R8*1), Y5, ds, t)  \
+	GROUPOFF(Y2, (R10)(R8*2), Y6, ds, t)  \
+	GROUPOFF(Y3, (R10)(R9*1), Y7, ds, t)
 
 // 32 columns of weights up to 15: eight sums of pairs, at most 8·2·15·127 = 30480, fit 16 bits.
 #define DOT4BIT4 \
@@ -265,7 +259,7 @@ TEXT ·tile4Min4AVX2(SB), NOSPLIT, $0-64
 	ARGS
 loop:
 	DOT4BIT4
-	ALLMIN(0, 4)
+	ALLMIN(0, 16)
 	ADVANCE(32)
 	DECQ CX
 	JNZ loop
@@ -276,7 +270,7 @@ TEXT ·tile4Min1AVX2(SB), NOSPLIT, $0-64
 	ARGS
 loop:
 	DOT4BIT1
-	GROUPMIN(Y0, (R10), Y4, 0, 4)
+	GROUPMIN(Y0, (R10), Y4, 0, 16)
 	ADVANCE(32)
 	DECQ CX
 	JNZ loop
@@ -311,7 +305,7 @@ TEXT ·tile5Min4AVX2(SB), NOSPLIT, $0-64
 	ARGS
 loop:
 	DOT5BIT4
-	ALLMIN(0, 4)
+	ALLMIN(0, 16)
 	ADVANCE(32)
 	DECQ CX
 	JNZ loop
@@ -322,7 +316,7 @@ TEXT ·tile5Min1AVX2(SB), NOSPLIT, $0-64
 	ARGS
 loop:
 	DOT5BIT1
-	GROUPMIN(Y0, (R10), Y4, 0, 4)
+	GROUPMIN(Y0, (R10), Y4, 0, 16)
 	ADVANCE(32)
 	DECQ CX
 	JNZ loop
@@ -387,7 +381,7 @@ loop:
 	ZERO4
 	DOT8BIT4(0)
 	DOT8BIT4(16)
-	ALLMIN(0, 4)
+	ALLMIN(0, 16)
 	ADVANCE(32)
 	DECQ CX
 	JNZ loop
@@ -400,7 +394,7 @@ loop:
 	VPXOR Y0, Y0, Y0
 	DOT8BIT1(0)
 	DOT8BIT1(16)
-	GROUPMIN(Y0, (R10), Y4, 0, 4)
+	GROUPMIN(Y0, (R10), Y4, 0, 16)
 	ADVANCE(32)
 	DECQ CX
 	JNZ loop
@@ -412,10 +406,10 @@ TEXT ·tile8Half4AVX2(SB), NOSPLIT, $0-64
 loop:
 	ZERO4
 	DOT8BIT4(0)
-	ALLMIN(0, 8)
+	ALLMIN(0, 20)
 	ZERO4
 	DOT8BIT4(16)
-	ALLMIN(32, 12)
+	ALLMIN(32, 24)
 	ADVANCE(64)
 	DECQ CX
 	JNZ loop
@@ -427,10 +421,10 @@ TEXT ·tile8Half1AVX2(SB), NOSPLIT, $0-64
 loop:
 	VPXOR Y0, Y0, Y0
 	DOT8BIT1(0)
-	GROUPMIN(Y0, (R10), Y4, 0, 8)
+	GROUPMIN(Y0, (R10), Y4, 0, 20)
 	VPXOR Y0, Y0, Y0
 	DOT8BIT1(16)
-	GROUPMIN(Y0, (R10), Y4, 32, 12)
+	GROUPMIN(Y0, (R10), Y4, 32, 24)
 	ADVANCE(64)
 	DECQ CX
 	JNZ loop

@@ -26,3 +26,18 @@ func directQ8_0AVX2(y *float32, a *int8, cols int, meta *float32, w *byte, rowBy
 //
 //go:noescape
 func directQ4_KAVX2(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+
+// Twin: rowDot.
+//
+//go:noescape
+func directQ5_1AVX2(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+
+// Twin: rowDot.
+//
+//go:noescape
+func directQ5_KAVX2(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+
+// Twin: rowDot.
+//
+//go:noescape
+func directQ6_KAVX2(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)

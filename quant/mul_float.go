@@ -6,23 +6,39 @@ import (
 	"github.com/godwit-ai/godwit/internal/vec"
 )
 
-// floatPanel computes rows [r0, r1) of a job from float32 activations: all of exact mode, and the float formats. The
-// panel's rows are decoded once and stay in cache while the activations pass.
+// floatRows is the number of rows that floatPanel decodes at once: as floats, more would not stay in the second cache.
+const floatRows = 8
+
+// floatPanel computes rows [r0, r1) of a job from float32 activations: all of exact mode, and the float formats. Rows
+// are decoded once and stay in cache while the activations pass.
 func floatPanel(in *Input, j *Job, r0, r1 int, s scratch) {
+	for ; r0 < r1; r0 += floatRows {
+		floatTile(in, j, r0, min(r0+floatRows, r1), s)
+	}
+}
+
+func floatTile(in *Input, j *Job, r0, r1 int, s scratch) {
 	cols, n := in.cols, r1-r0
 	data := j.M.Data[r0*j.M.RowBytes() : r1*j.M.RowBytes()]
-	if in.n == 1 && j.M.Format.Type == F16 {
-		if w, ok := alias[uint16](data, n*cols); ok {
-			vec.DotRowsF16(j.Y[r0:r1], in.x, w, cols)
-			return
+	w, done := s.floats[:n*cols], false
+	switch j.M.Format.Type {
+	case F32:
+		if f, ok := alias[float32](data, n*cols); ok {
+			w, done = f, true
+		}
+	case F16:
+		if h, ok := alias[uint16](data, n*cols); ok {
+			if in.n <= 3 { // more rows repay widening once
+				for i := range in.n {
+					vec.DotRowsF16(j.Y[i*j.Stride+r0:i*j.Stride+r1], in.x[i*cols:(i+1)*cols], h, cols)
+				}
+				return
+			}
+			vec.F16ToF32(w, h)
+			done = true
 		}
 	}
-	w, ok := []float32(nil), false
-	if j.M.Format.Type == F32 {
-		w, ok = alias[float32](data, n*cols)
-	}
-	if !ok {
-		w = s.floats[:n*cols]
+	if !done {
 		j.M.Format.Decode(w, data)
 	}
 	for i := range in.n {

@@ -2,6 +2,7 @@ package quant
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"sync"
@@ -103,10 +104,14 @@ func randomFloats(rng *rand.Rand, n int) []float32 {
 func wantMul(in *Input, m Matrix, bias []float32) []float32 {
 	y := make([]float32, in.n*m.Rows)
 	row := make([]float32, m.Cols)
+	var q []int8
+	var d, mins []float32
+	fast := !in.exact && m.Format.Group != 0
+	a, meta := make([]int8, in.n*m.Cols), make([]float32, in.n*m.Cols/actBlock*metaLen)
+	if fast {
+		quantizeGo(a, meta, in.x)
+	}
 	for r := range m.Rows {
-		var q []int8
-		var d, mins []float32
-		fast := !in.exact && m.Format.Group != 0
 		if fast {
 			q, d, mins = make([]int8, m.Cols), make([]float32, m.Cols/m.Format.Group), make([]float32, m.Cols/m.Format.Group)
 			m.Format.Unpack(q, d, mins, m.Row(r))
@@ -117,9 +122,7 @@ func wantMul(in *Input, m Matrix, bias []float32) []float32 {
 			v := &y[i*m.Rows+r]
 			x := in.x[i*m.Cols : (i+1)*m.Cols]
 			if fast {
-				a, meta := make([]int8, m.Cols), make([]float32, m.Cols/actBlock*metaLen)
-				quantizeGo(a, meta, x)
-				*v = rowDot(q, d, mins, m.Format.Group, m.Format.HasMin, a, meta)
+				*v = rowDot(q, d, mins, m.Format.Group, m.Format.HasMin, a[i*m.Cols:], meta[i*m.Cols/actBlock*metaLen:])
 			} else {
 				*v = vec.Dot(row, x)
 			}
@@ -139,27 +142,37 @@ func sameBits(a, b float32) bool {
 // colsFor picks a number of columns near n that the format can hold.
 func colsFor(f *Format, n int) int { return max(f.Elems, n/f.Elems*f.Elems) }
 
-func checkMul(t *testing.T, in *Input, m Matrix, bias []float32, team seq.Team, mem *seq.Arena) {
-	t.Helper()
-	const canary = 12345.678
+// mulDiffers runs one product between canaries and gives the first difference from the definition, "" without any.
+func mulDiffers(in *Input, m Matrix, bias []float32, team seq.Team, mem *seq.Arena) string {
+	const canary, before = 12345.678, 19
 	stride := m.Rows + 3
-	y := make([]float32, in.n*stride+5)
+	y := make([]float32, before+in.n*stride+21)
 	for i := range y {
 		y[i] = canary
 	}
-	if err := Mul(in, team, mem, Job{M: m, Y: y, Stride: stride, Bias: bias}); err != nil {
-		t.Fatal(err)
+	n := (in.n-1)*stride + m.Rows
+	if err := Mul(in, team, mem, Job{M: m, Y: y[before : before+n : before+n], Stride: stride, Bias: bias}); err != nil {
+		return err.Error()
 	}
 	want := wantMul(in, m, bias)
 	for i, v := range y {
 		w := float32(canary)
-		if r, c := i/stride, i%stride; r < in.n && c < m.Rows {
+		r, c := (i-before)/stride, (i-before)%stride
+		if i >= before && r < in.n && c < m.Rows {
 			w = want[r*m.Rows+c]
 		}
 		if !sameBits(v, w) {
-			t.Fatalf("%s %d×%d, n=%d exact=%v: value %d (row %d, column %d) is %v, want %v",
-				m.Format.Name, m.Rows, m.Cols, in.n, in.exact, i, i/stride, i%stride, v, w)
+			return fmt.Sprintf("%s %d×%d, n=%d exact=%v: row %d, column %d is %v, want %v",
+				m.Format.Name, m.Rows, m.Cols, in.n, in.exact, r, c, v, w)
 		}
+	}
+	return ""
+}
+
+func checkMul(t *testing.T, in *Input, m Matrix, bias []float32, team seq.Team, mem *seq.Arena) {
+	t.Helper()
+	if d := mulDiffers(in, m, bias, team, mem); d != "" {
+		t.Fatal(d)
 	}
 }
 
@@ -312,26 +325,27 @@ func TestMulErrors(t *testing.T) {
 func TestMulAllocs(t *testing.T) {
 	forAll(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(5, 5))
+		const cols = 512
 		mem := new(seq.Arena)
-		f, _ := Lookup(Q4_1)
-		m := randomMatrix(t, f, rng, 64, 576)
-		x := randomFloats(rng, 40*576)
-		y := make([]float32, 2*40*64)
-		for _, n := range []int{1, 3, 40} {
-			for _, exact := range []bool{false, true} {
-				got := testing.AllocsPerRun(20, func() {
+		x := randomFloats(rng, 17*cols)
+		y := make([]float32, 2*17*24)
+		for _, f := range Formats() {
+			m := randomMatrix(t, f, rng, 24, cols)
+			for _, n := range []int{1, 3, 17} {
+				exact := n == 3
+				got := testing.AllocsPerRun(3, func() {
 					mark := mem.Mark()
 					var in Input
-					if err := in.Set(x, n, 576, exact, oneTeam{}, mem); err != nil {
+					if err := in.Set(x, n, cols, exact, oneTeam{}, mem); err != nil {
 						t.Fatal(err)
 					}
-					if err := Mul(&in, oneTeam{}, mem, Job{M: m, Y: y, Stride: 64}, Job{M: m, Y: y[n*64:], Stride: 64}); err != nil {
+					if err := Mul(&in, oneTeam{}, mem, Job{M: m, Y: y, Stride: 24}, Job{M: m, Y: y[n*24:], Stride: 24}); err != nil {
 						t.Fatal(err)
 					}
 					mem.Release(mark)
 				})
 				if got != 0 {
-					t.Errorf("n=%d exact=%v: %v allocations", n, exact, got)
+					t.Errorf("%s, n=%d exact=%v: %v allocations", f.Name, n, exact, got)
 				}
 			}
 		}

@@ -46,7 +46,7 @@ func unpackQ6_KAVX2(q *int8, d, m *float32, src *byte, blocks int)
 // interleaveAVX2 needs n to be a multiple of 8. Twin: interleaveGo.
 //
 //go:noescape
-func interleaveAVX2(dst, src *uint32, stride, n int)
+func interleaveAVX2(dst *uint32, pitch int, src *uint32, stride, n int)
 
 // Twin: quantizeGo.
 //

@@ -325,19 +325,23 @@ loop:
 	VUNPCKHPD Y6, Y4, Y1                   \
 	VUNPCKLPD Y7, Y5, Y2                   \
 	VUNPCKHPD Y7, Y5, Y3                   \
-	VMOVUPS Y0, (8*o)(DI)                  \
-	VMOVUPS Y1, (8*o+32)(DI)               \
-	VMOVUPS Y2, (8*o+64)(DI)               \
-	VMOVUPS Y3, (8*o+96)(DI)
+	VMOVUPS Y0, (DI)                       \
+	VMOVUPS Y1, (DI)(R10*1)                \
+	VMOVUPS Y2, (DI)(R10*2)                \
+	VMOVUPS Y3, (DI)(R11*1)                \
+	LEAQ (DI)(R10*4), DI
 
-// func interleaveAVX2(dst, src *uint32, stride, n int)
-TEXT ·interleaveAVX2(SB), NOSPLIT, $0-32
+// func interleaveAVX2(dst *uint32, pitch int, src *uint32, stride, n int)
+TEXT ·interleaveAVX2(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ stride+16(FP), R8
-	MOVQ n+24(FP), CX
+	MOVQ pitch+8(FP), R10
+	MOVQ src+16(FP), SI
+	MOVQ stride+24(FP), R8
+	MOVQ n+32(FP), CX
 	SHLQ $2, R8
+	SHLQ $2, R10
 	LEAQ (R8)(R8*2), R9
+	LEAQ (R10)(R10*2), R11
 	LEAQ (SI)(R8*4), DX
 	SHRQ $3, CX
 loop:
@@ -345,7 +349,6 @@ loop:
 	QUAD(16)
 	ADDQ $32, SI
 	ADDQ $32, DX
-	ADDQ $256, DI
 	DECQ CX
 	JNZ loop
 	VZEROUPPER

@@ -30,7 +30,7 @@ func unpackQ4_0(q []int8, d, m []float32, src []byte) {
 }
 
 func encodeQ4_0(dst []byte, src, importance []float32) {
-	s2 := sumSquares(src) / float32(len(src))
+	s2 := meanSquare(src, importance)
 	for i := range len(src) / 32 {
 		x, b := (*[32]float32)(src[32*i:]), (*[18]byte)(dst[18*i:])
 		var q [32]uint8

@@ -30,7 +30,7 @@ func unpackQ4_1(q []int8, d, m []float32, src []byte) {
 }
 
 func encodeQ4_1(dst []byte, src, importance []float32) {
-	s2 := sumSquares(src) / float32(len(src))
+	s2 := meanSquare(src, importance)
 	for i := range len(src) / 32 {
 		b := (*[20]byte)(dst[20*i:])
 		var q [32]uint8

@@ -35,7 +35,7 @@ func unpackQ5_1(q []int8, d, m []float32, src []byte) {
 }
 
 func encodeQ5_1(dst []byte, src, importance []float32) {
-	s2 := sumSquares(src) / float32(len(src))
+	s2 := meanSquare(src, importance)
 	for i := range len(src) / 32 {
 		b := (*[24]byte)(dst[24*i:])
 		var q [32]uint8

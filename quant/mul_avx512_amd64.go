@@ -1,0 +1,144 @@
+package quant
+
+import (
+	"github.com/godwit-ai/godwit/internal/cpu"
+	"github.com/godwit-ai/godwit/internal/impl"
+)
+
+// The tile kernels for AVX-512 with VNNI, for 8, 4 and 1 rows of activations. VPDPBUSD takes unsigned weights: formats have
+// minima (Min), or their weights are shifted (Off), or the kernel shifts them (Signed). cols is a multiple of 32.
+
+// Twin: rowDot, for unsigned weights.
+//
+//go:noescape
+func tileMin8VNNI(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+
+// Twin: rowDot, for unsigned weights.
+//
+//go:noescape
+func tileMin4VNNI(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+
+// Twin: rowDot, for unsigned weights.
+//
+//go:noescape
+func tileMin1VNNI(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+
+// Twin: rowDot, for weights plus 8.
+//
+//go:noescape
+func tileOff88VNNI(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+
+// Twin: rowDot, for weights plus 8.
+//
+//go:noescape
+func tileOff84VNNI(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+
+// Twin: rowDot, for weights plus 8.
+//
+//go:noescape
+func tileOff81VNNI(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+
+// Twin: rowDot, for weights plus 16.
+//
+//go:noescape
+func tileOff168VNNI(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+
+// Twin: rowDot, for weights plus 16.
+//
+//go:noescape
+func tileOff164VNNI(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+
+// Twin: rowDot, for weights plus 16.
+//
+//go:noescape
+func tileOff161VNNI(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+
+// Twin: rowDot, for weights plus 128.
+//
+//go:noescape
+func tileOff1288VNNI(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+
+// Twin: rowDot, for weights plus 128.
+//
+//go:noescape
+func tileOff1284VNNI(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+
+// Twin: rowDot, for weights plus 128.
+//
+//go:noescape
+func tileOff1281VNNI(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+
+// Twin: rowDot, for weights plus 32 in groups of 16.
+//
+//go:noescape
+func tileHalf8VNNI(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+
+// Twin: rowDot, for weights plus 32 in groups of 16.
+//
+//go:noescape
+func tileHalf4VNNI(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+
+// Twin: rowDot, for weights plus 32 in groups of 16.
+//
+//go:noescape
+func tileHalf1VNNI(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+
+// Twin: rowDot, for signed weights.
+//
+//go:noescape
+func tileSigned8VNNI(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+
+// Twin: rowDot, for signed weights.
+//
+//go:noescape
+func tileSigned4VNNI(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+
+// Twin: rowDot, for signed weights.
+//
+//go:noescape
+func tileSigned1VNNI(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+
+// Twin: rowDot, for signed weights in groups of 16.
+//
+//go:noescape
+func tileSignedHalf8VNNI(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+
+// Twin: rowDot, for signed weights in groups of 16.
+//
+//go:noescape
+func tileSignedHalf4VNNI(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+
+// Twin: rowDot, for signed weights in groups of 16.
+//
+//go:noescape
+func tileSignedHalf1VNNI(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+
+// unpackQ8_0VNNI leaves m alone. Twin: unpackQ8_0, plus 128.
+//
+//go:noescape
+func unpackQ8_0VNNI(q *int8, d, m *float32, src *byte, blocks int)
+
+var tilesVNNI = tiler{
+	rows: 16,
+	special: [64]tiling{
+		Q4_0: {unpack: unpackQ4_0AVX2, eight: tileOff88VNNI, four: tileOff84VNNI, one: tileOff81VNNI, direct: directQ4_0AVX2},
+		Q4_1: {unpack: unpackQ4_1AVX2, mins: true, eight: tileMin8VNNI, four: tileMin4VNNI, one: tileMin1VNNI, direct: directQ4_1AVX2},
+		Q5_0: {unpack: unpackQ5_0AVX2, eight: tileOff168VNNI, four: tileOff164VNNI, one: tileOff161VNNI, direct: directQ5_0AVX2},
+		Q5_1: {unpack: unpackQ5_1AVX2, mins: true, eight: tileMin8VNNI, four: tileMin4VNNI, one: tileMin1VNNI, direct: directQ5_1AVX2},
+		Q8_0: {unpack: unpackQ8_0VNNI, eight: tileOff1288VNNI, four: tileOff1284VNNI, one: tileOff1281VNNI, direct: directQ8_0AVX2},
+		Q4_K: {unpack: unpackQ4_KAVX2, mins: true, eight: tileMin8VNNI, four: tileMin4VNNI, one: tileMin1VNNI, direct: directQ4_KAVX2},
+		Q5_K: {unpack: unpackQ5_KAVX2, mins: true, eight: tileMin8VNNI, four: tileMin4VNNI, one: tileMin1VNNI, direct: directQ5_KAVX2},
+		Q6_K: {unpack: unpackQ6_KAVX2, eight: tileHalf8VNNI, four: tileHalf4VNNI, one: tileHalf1VNNI, direct: directQ6_KAVX2},
+	},
+	byGroup: [2]tiling{
+		{mins: true, eight: tileSignedHalf8VNNI, four: tileSignedHalf4VNNI, one: tileSignedHalf1VNNI},
+		{mins: true, eight: tileSigned8VNNI, four: tileSigned4VNNI, one: tileSigned1VNNI},
+	},
+	interleave: interleaveAVX2,
+}
+
+var kernelsVNNI = kernels{quantize: kernelsAVX2.quantize, panel: tilesVNNI.panel, rows: tilesVNNI.rows}
+
+func init() {
+	impl.Register("quant", impl.Impl{Name: cpu.AVX512VNNI.Name, Available: cpu.AVX512VNNI.Have, Install: use(&kernelsVNNI)})
+}
