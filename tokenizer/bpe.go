@@ -59,7 +59,7 @@ func (e *encoder) ranked(word string) {
 		s.hash = hashBytes(m.text[s.lo:s.hi])
 	}
 	m.link()
-	m.cost, m.joined = e.x.rank, rehash
+	m.x, m.ranked = e.x, true
 	m.run()
 	for i := int32(0); i >= 0; i = m.syms[i].next {
 		s := &m.syms[i]
@@ -91,10 +91,3 @@ func (e *encoder) letters(text []byte) {
 		text = text[n:]
 	}
 }
-
-// rank is the cost of a ranked merge.
-func (x *lookup) rank(m *merger, a, b *symbol) (uint32, bool) {
-	return x.merges.find(a.hash, b.hash, m.text[a.lo:a.hi], m.text[b.lo:b.hi])
-}
-
-func rehash(m *merger, a *symbol) { a.hash = hashBytes(m.text[a.lo:a.hi]) }

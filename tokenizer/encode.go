@@ -21,7 +21,7 @@ func (t *Tokenizer) Encode(dst []ID, text string, opt Options) []ID {
 			text, e.invalid = replaceInvalid(text), false
 		}
 	}
-	e.cached = len(text) >= 1024
+	e.size, e.cached = len(text), len(text) >= 1024
 	afterSpecial := true
 	for len(text) > 0 {
 		lo, hi, id := x.nextSpecial(text, opt.Special)
@@ -67,10 +67,10 @@ type encoder struct {
 	t       *Tokenizer
 	x       *lookup
 	dst     []ID
-	base    int  // tokens in dst before this call
 	invalid bool // the text is not UTF-8
 	m       merger
 	buf     []byte // the fragment or word as the vocabulary writes it
+	size    int    // of the text
 	cached  bool   // words are worth remembering
 	words   []seen // [wordCache] direct-mapped by hash; a word's tokens are copied from where dst has them already
 	best    []step // of unigram
@@ -93,7 +93,7 @@ func (t *Tokenizer) encoder(x *lookup, dst []ID) *encoder {
 	if e == nil {
 		e = &encoder{}
 	}
-	e.t, e.x, e.dst, e.base, e.invalid = t, x, dst, len(dst), false
+	e.t, e.x, e.dst, e.invalid = t, x, dst, false
 	return e
 }
 
@@ -104,7 +104,7 @@ func (t *Tokenizer) release(e *encoder) {
 	if cap(e.buf) > keepBytes || cap(e.m.syms) > keepBytes/32 || cap(e.best) > keepBytes/16 {
 		return
 	}
-	e.dst, e.x, e.m.text = nil, nil, nil
+	e.dst, e.x, e.m.x, e.m.text = nil, nil, nil, nil
 	t.pool.Put(e)
 }
 

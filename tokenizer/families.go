@@ -1,5 +1,7 @@
 package tokenizer
 
+import "unicode"
+
 // family is what the file's name of a pre-tokeniser stands for.
 type family struct {
 	stages []splitter
@@ -28,6 +30,8 @@ func init() {
 	noTail := letters
 	noTail.tail = ""
 	o200k := style{digits: 3, words: letter, cased: true, contractions: true, tail: "\r\n/"}
+	youtuWords := o200k
+	youtuWords.digits = 1
 	tekken := style{digits: 1, words: letter, cased: true, tail: "\r\n/"}
 
 	add(family{stages: []splitter{gpt2}},
@@ -49,6 +53,13 @@ func init() {
 	add(family{stages: []splitter{gpt4(o200k)}},
 		"gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2", "granite-embed-multi-97m")
 	add(family{stages: []splitter{gpt4(tekken)}, whole: true, bos: true}, "tekken")
+	add(family{stages: []splitter{newline, isolate(spaced(deepseekCased.holds)), isolate(spaced(deepseekPunct.holds)), trailing,
+		isolate(runsIn(deepseekAsian.holds)), numbers}}, "deepseek-llm")
+	add(family{stages: []splitter{newline, isolate(spaced(unicode.IsLetter)), isolate(spaced(unicode.IsPunct)),
+		isolate(runsIn(deepseekAsian.holds)), digits}}, "deepseek-coder")
+	add(family{stages: []splitter{numbers3, isolate(runsIn(kanaHan.holds)), isolate(deepseek3)}},
+		"deepseek-v3", "hunyuan-dense", "joyai-llm")
+	add(family{stages: []splitter{isolate(youtu), gpt4(youtuWords)}, whole: true}, "youtu")
 	add(family{stages: []splitter{runsOf(punct, "$+<=>^~|`"), gpt2, asciiTriples}}, "falcon")
 	add(family{stages: []splitter{runsOf(punct, "$+<=>^~|"), gpt2, numbers, asciiTriples}}, "default", "")
 	add(family{stages: []splitter{bloom}}, "bloom", "poro-chat", "gpt3-finnish")

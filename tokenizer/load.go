@@ -114,9 +114,9 @@ func newTokenizer(f *fields) (*Tokenizer, error) {
 		return nil, fmt.Errorf("%w: tokenizer.ggml.tokens: empty or missing", ErrMetadata)
 	case n > maxVocab:
 		return nil, fmt.Errorf("%w: tokenizer.ggml.tokens: %d entries, more than %d", ErrMetadata, n, maxVocab)
-	case f.scores.Len() > 0 && f.scores.Len() < n:
+	case f.scores.Len() > 0 && f.scores.Len() != n:
 		return nil, fmt.Errorf("%w: tokenizer.ggml.scores: %d for %d tokens", ErrMetadata, f.scores.Len(), n)
-	case f.kinds.Len() > 0 && f.kinds.Len() < n:
+	case f.kinds.Len() > 0 && f.kinds.Len() != n:
 		return nil, fmt.Errorf("%w: tokenizer.ggml.token_type: %d for %d tokens", ErrMetadata, f.kinds.Len(), n)
 	}
 	id := func(name string, def ID) ID {

@@ -7,10 +7,9 @@ type merger struct {
 	text []byte
 	syms []symbol
 	heap []pair
-	// cost of joining the symbols a and b, text[a.lo:a.hi] and text[b.lo:b.hi]; false if they do not join.
-	cost func(m *merger, a, b *symbol) (uint32, bool)
-	// joined is called after a has taken over b's text.
-	joined func(m *merger, a *symbol)
+	x    *lookup
+	// ranked: the cost of joining two symbols is their merge's rank; else the lower, the higher the joined piece's score.
+	ranked bool
 }
 
 // symbol is a stretch of text that is one token so far.
@@ -84,10 +83,18 @@ func (m *merger) runShort() {
 func (m *merger) price(a *symbol) {
 	a.cost = noPair
 	if a.next >= 0 {
-		if c, ok := m.cost(m, a, &m.syms[a.next]); ok {
+		if c, ok := m.cost(a, &m.syms[a.next]); ok {
 			a.cost = min(c, noPair-1)
 		}
 	}
+}
+
+// cost of joining a and b, which follows it; false if they do not join.
+func (m *merger) cost(a, b *symbol) (uint32, bool) {
+	if m.ranked {
+		return m.x.merges.find(a.hash, b.hash, m.text[a.lo:a.hi], m.text[b.lo:b.hi])
+	}
+	return m.x.score(m.text[a.lo:b.hi])
 }
 
 // join merges the symbol after i into it.
@@ -100,7 +107,9 @@ func (m *merger) join(i int32) {
 	if a.next >= 0 {
 		m.syms[a.next].prev = i
 	}
-	m.joined(m, a)
+	if m.ranked {
+		a.hash = hashBytes(m.text[a.lo:a.hi])
+	}
 }
 
 func (m *merger) runHeap() {
@@ -129,7 +138,7 @@ func (m *merger) push(left int32) {
 		return
 	}
 	b := &m.syms[a.next]
-	c, ok := m.cost(m, a, b)
+	c, ok := m.cost(a, b)
 	if !ok {
 		return
 	}

@@ -24,10 +24,10 @@ func (e *encoder) scored(text string, afterSpecial bool) {
 		prefix = spaceMark
 	}
 	cuts := e.x.cuts.Load()
-	if cuts == nil && len(text) >= cutText {
+	if cuts == nil && e.size >= cutText {
 		cuts = e.x.findCuts()
 	}
-	if cuts == nil || e.invalid {
+	if cuts == nil || !e.cached || e.invalid {
 		e.scoredWord(prefix, text)
 		return
 	}
@@ -127,7 +127,7 @@ func (e *encoder) scoredWord(prefix, text string) {
 		return
 	}
 	m.link()
-	m.cost, m.joined = e.x.score, func(*merger, *symbol) {}
+	m.x, m.ranked = e.x, false
 	m.run()
 	for i := int32(0); i >= 0; i = m.syms[i].next {
 		s := &m.syms[i]
@@ -160,8 +160,8 @@ func leadLen(b byte) int {
 }
 
 // score is the cost of a scored join: the higher the piece's score, the lower.
-func (x *lookup) score(m *merger, a, b *symbol) (uint32, bool) {
-	id := x.vocab.find(m.text[a.lo:b.hi])
+func (x *lookup) score(text []byte) (uint32, bool) {
+	id := x.vocab.find(text)
 	if id < 0 {
 		return 0, false
 	}

@@ -28,10 +28,13 @@ func (e *encoder) wordPieces(text string) {
 	}
 	for _, r := range text {
 		switch {
-		case unicode.IsSpace(r):
+		case r == '\t' || r == '\n' || r == '\r':
 			flush()
 			continue
-		case r == 0 || r == utf8.RuneError || unicode.In(r, unicode.C):
+		case r == 0 || r == utf8.RuneError || unicode.In(r, unicode.C): // so \v and \f do not separate words
+			continue
+		case unicode.IsSpace(r):
+			flush()
 			continue
 		case e.t.stripAccents && unicode.Is(unicode.Mn, r):
 			continue
