@@ -3,14 +3,71 @@
 package arch
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
+
+	"github.com/godwit-ai/godwit/attention"
+	"github.com/godwit-ai/godwit/gguf"
+	"github.com/godwit-ai/godwit/runtime/layer"
 )
 
 // Arch is one architecture, registered by its file's init.
 type Arch struct {
 	Names  []string // values of general.architecture
 	Import Import   // from a Hugging Face directory
+	// build claims every tensor. Its errors stay in the decoder.
+	build func(d *decoder) *layer.Net
+}
+
+// Info describes a model.
+type Info struct {
+	Arch        string // general.architecture
+	Name        string // general.name
+	Context     int    // tokens that the model was trained for
+	Layers      int
+	Width       int
+	Heads       int
+	KVHeads     int
+	HeadDim     int
+	Vocab       int
+	Plan        attention.Plan
+	WeightBytes int64 // weights that one decoded token reads
+}
+
+// ErrUnknown says that no architecture of that name is registered.
+var ErrUnknown = errors.New("unknown architecture")
+
+// Build makes the network of a file. edit may change the attention plan that the model was trained with. Every tensor
+// of the file must be used and of the shape that the hyper-parameters give; the errors wrap ErrUnknown, gguf's errors of
+// metadata, layer's errors of tensors, or attention.ErrCompose.
+func Build(f *gguf.File, edit func(attention.Plan) (attention.Plan, error)) (*layer.Net, Info, error) {
+	name, err := f.Meta.String("general.architecture")
+	if err != nil {
+		return nil, Info{}, err
+	}
+	a, ok := Lookup(name)
+	if !ok {
+		return nil, Info{}, fmt.Errorf("general.architecture: %w: %q (known: %s)", ErrUnknown, name, strings.Join(known(), ", "))
+	}
+	d := &decoder{hyper: hyper{meta: f.Meta, arch: name}, w: layer.NewWeights(f), edit: edit}
+	if d.read(f); d.err != nil {
+		return nil, Info{}, d.err
+	}
+	net := a.build(d)
+	if d.err != nil {
+		return nil, Info{}, d.err
+	}
+	if err := d.w.Done(); err != nil {
+		return nil, Info{}, err
+	}
+	title, err := f.Meta.StringOr("general.name", "")
+	if err != nil {
+		return nil, Info{}, err
+	}
+	return net, Info{Arch: name, Name: title, Context: d.context, Layers: d.layers, Width: d.width, Heads: d.heads,
+		KVHeads: d.kvHeads, HeadDim: d.dim, Vocab: net.Vocab(), Plan: d.plan, WeightBytes: net.WeightBytes()}, nil
 }
 
 var registry []*Arch
@@ -23,15 +80,7 @@ func register(a Arch) {
 		}
 	}
 	registry = append(registry, &a)
-	slices.SortFunc(registry, func(x, y *Arch) int {
-		switch {
-		case x.Names[0] < y.Names[0]:
-			return -1
-		case x.Names[0] > y.Names[0]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortFunc(registry, func(x, y *Arch) int { return strings.Compare(x.Names[0], y.Names[0]) })
 }
 
 // All returns the architectures in the order of their names.
@@ -45,4 +94,11 @@ func Lookup(name string) (*Arch, bool) {
 		}
 	}
 	return nil, false
+}
+
+func known() (names []string) {
+	for _, a := range registry {
+		names = append(names, a.Names...)
+	}
+	return names
 }

@@ -1,0 +1,31 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Errors of this package, for errors.Is.
+var (
+	ErrToken  = errors.New("token id outside the vocabulary")
+	ErrBusy   = errors.New("the session is in use by another goroutine")
+	ErrClosed = errors.New("already closed")
+	ErrEmpty  = errors.New("the session has no tokens to continue from")
+	// ErrContext is matched by every *ContextError.
+	ErrContext = errors.New("the context is full")
+)
+
+// ContextError says that tokens do not fit into a session. Nothing of the refused tokens was read.
+type ContextError struct {
+	Limit int // most tokens the session may hold
+	Have  int // tokens it holds
+	Want  int // tokens that were to be added
+}
+
+func (e *ContextError) Error() string {
+	return fmt.Sprintf("the context is full: %d tokens held and %d more do not fit into %d (%d too many)",
+		e.Have, e.Want, e.Limit, e.Have+e.Want-e.Limit)
+}
+
+// Is makes errors.Is(err, ErrContext) true.
+func (e *ContextError) Is(target error) bool { return target == ErrContext }

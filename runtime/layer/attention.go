@@ -1,0 +1,101 @@
+package layer
+
+import (
+	"github.com/godwit-ai/godwit/attention"
+	"github.com/godwit-ai/godwit/quant"
+	"github.com/godwit-ai/godwit/seq"
+)
+
+// Attention is self-attention with its projections. Their shapes must be those that Core was made for.
+type Attention struct {
+	Core *attention.Core
+	Q    Linear // [Heads·Dim, width]
+	K    Linear // [KVHeads·Dim, width]
+	V    Linear // [KVHeads·VDim, width]
+	Out  Linear // [width, Heads·VDim]
+
+	// QNorm and KNorm work on pieces as long as their weights: a head, or all heads of a row together.
+	QNorm, KNorm Norm
+	// Clamp bounds the magnitude of queries, keys and values before the norms; 0: no bound.
+	Clamp float32
+}
+
+// NewState implements seq.Op.
+func (a *Attention) NewState(env *seq.Env) (seq.State, error) { return a.Core.NewState(env) }
+
+// Bytes returns the memory of a session's full cache, or a negative number when the session is not possible.
+func (a *Attention) Bytes(env *seq.Env) int64 { return a.Core.Bytes(env) }
+
+// Run implements seq.Op.
+func (a *Attention) Run(y, x []float32, st seq.State, at *seq.Step) error {
+	mark := at.Mem.Mark()
+	n := at.N
+	var in quant.Input
+	if err := in.Set(x, n, a.Q.W.Cols, at.Exact, at.Team, at.Mem); err != nil {
+		return err
+	}
+	q := seq.Take[float32](at.Mem, n*a.Q.W.Rows)
+	k := seq.Take[float32](at.Mem, n*a.K.W.Rows)
+	v := seq.Take[float32](at.Mem, n*a.V.W.Rows)
+	if err := quant.Mul(&in, at.Team, at.Mem, a.Q.job(q), a.K.job(k), a.V.job(v)); err != nil {
+		return err
+	}
+	if a.Clamp > 0 || a.QNorm.Kind != NoNorm || a.KNorm.Kind != NoNorm {
+		t := preparations.get()
+		t.a, t.q, t.k, t.v = a, q, k, v
+		err := run(at.Team, n, a.Q.W.Rows+a.K.W.Rows, t)
+		preparations.put(t)
+		if err != nil {
+			return err
+		}
+	}
+	out := seq.Take[float32](at.Mem, n*a.Out.W.Cols)
+	if err := a.Core.Run(out, q, k, v, st, at); err != nil {
+		return err
+	}
+	if err := in.Set(out, n, a.Out.W.Cols, at.Exact, at.Team, at.Mem); err != nil {
+		return err
+	}
+	if err := quant.Mul(&in, at.Team, at.Mem, a.Out.job(y)); err != nil {
+		return err
+	}
+	at.Mem.Release(mark)
+	return nil
+}
+
+// preparation clamps and normalises queries, keys and values; its items are rows.
+type preparation struct {
+	a       *Attention
+	q, k, v []float32 // [n, Heads·Dim], [n, KVHeads·Dim], [n, KVHeads·VDim]
+}
+
+var preparations freeList[preparation]
+
+func (t *preparation) Do(_, lo, hi int) {
+	a := t.a
+	q := t.q[lo*a.Q.W.Rows : hi*a.Q.W.Rows]
+	k := t.k[lo*a.K.W.Rows : hi*a.K.W.Rows]
+	if c := a.Clamp; c > 0 {
+		clamp(q, c)
+		clamp(k, c)
+		clamp(t.v[lo*a.V.W.Rows:hi*a.V.W.Rows], c)
+	}
+	a.QNorm.pieces(q)
+	a.KNorm.pieces(k)
+}
+
+// pieces normalises x in place, in pieces as long as the weights.
+func (n *Norm) pieces(x []float32) {
+	if n.Kind == NoNorm {
+		return
+	}
+	for w := len(n.Weight); len(x) > 0; x = x[w:] {
+		n.Apply(x[:w], x[:w])
+	}
+}
+
+func clamp(x []float32, c float32) {
+	for i, v := range x {
+		x[i] = max(-c, min(c, v))
+	}
+}

@@ -1,0 +1,64 @@
+package layer
+
+import (
+	"github.com/godwit-ai/godwit/quant"
+	"github.com/godwit-ai/godwit/seq"
+)
+
+// GLU is the gated feed-forward network Down(Act(Gate(x))·Up(x)).
+type GLU struct {
+	Gate, Up Linear // [hidden, width]
+	Down     Linear // [width, hidden]
+	Act      Activation
+}
+
+// NewState implements seq.Op: the network has none.
+func (g *GLU) NewState(*seq.Env) (seq.State, error) { return nil, nil }
+
+// Run implements seq.Op.
+func (g *GLU) Run(y, x []float32, _ seq.State, at *seq.Step) error {
+	mark := at.Mem.Mark()
+	var in quant.Input
+	if err := in.Set(x, at.N, g.Up.W.Cols, at.Exact, at.Team, at.Mem); err != nil {
+		return err
+	}
+	if err := g.run(y, &in, at); err != nil {
+		return err
+	}
+	at.Mem.Release(mark)
+	return nil
+}
+
+// run computes the rows of in, which it sets anew.
+func (g *GLU) run(y []float32, in *quant.Input, at *seq.Step) error {
+	n, hidden := in.Rows(), g.Up.W.Rows
+	gate, up := seq.Take[float32](at.Mem, n*hidden), seq.Take[float32](at.Mem, n*hidden)
+	if err := quant.Mul(in, at.Team, at.Mem, g.Gate.job(gate), g.Up.job(up)); err != nil {
+		return err
+	}
+	t := gatings.get()
+	t.act, t.gate, t.up, t.width = g.Act, gate, up, hidden
+	err := run(at.Team, n, hidden, t)
+	gatings.put(t)
+	if err != nil {
+		return err
+	}
+	if err := in.Set(gate, n, hidden, at.Exact, at.Team, at.Mem); err != nil {
+		return err
+	}
+	return quant.Mul(in, at.Team, at.Mem, g.Down.job(y))
+}
+
+// gating sets gate to Act(gate)·up; its items are rows.
+type gating struct {
+	act      Activation
+	gate, up []float32 // [n, width]
+	width    int
+}
+
+var gatings freeList[gating]
+
+func (t *gating) Do(_, lo, hi int) {
+	lo, hi = lo*t.width, hi*t.width
+	t.act.gate(t.gate[lo:hi], t.gate[lo:hi], t.up[lo:hi])
+}

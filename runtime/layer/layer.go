@@ -1,0 +1,129 @@
+// Package layer holds the parts that networks are made of: norms, linear maps, attention, feed-forward networks, and the
+// Net, a stack of residual branches over them. Parts are immutable and shared by all sessions; what changes lives in a
+// NetState or in the step's arena.
+//
+// Activations are rows: x[n, width]. On error a pass leaves its scratch taken; whoever started it releases the arena.
+package layer
+
+import (
+	"sync"
+
+	"github.com/godwit-ai/godwit/internal/vec"
+	"github.com/godwit-ai/godwit/quant"
+	"github.com/godwit-ai/godwit/seq"
+)
+
+// Linear is y = W·x + B.
+type Linear struct {
+	W quant.Matrix
+	B []float32 // [W.Rows], or nil
+}
+
+// Part returns the part of the map that gives the outputs from r0 up to, not including, r1.
+func (l Linear) Part(r0, r1 int) Linear {
+	if l.W.Format == nil {
+		return l // a tensor that is missing
+	}
+	l.W = l.W.Slice(r0, r1)
+	if l.B != nil {
+		l.B = l.B[r0:r1]
+	}
+	return l
+}
+
+// job is the product of the map with rows that are stored without gaps.
+func (l Linear) job(y []float32) quant.Job {
+	return quant.Job{M: l.W, Y: y, Stride: l.W.Rows, Bias: l.B}
+}
+
+// NormKind says what a Norm divides by.
+type NormKind uint8
+
+// The kinds of norms.
+const (
+	NoNorm    NormKind = iota // passes values through
+	RMSNorm                   // x / √(mean(x²) + Eps) · Weight
+	LayerNorm                 // (x − mean) / √(variance + Eps) · Weight + Bias
+)
+
+// Norm normalises rows. The zero value is no norm.
+type Norm struct {
+	Kind   NormKind
+	Weight []float32 // [width], or nil: ones
+	Bias   []float32 // [width], or nil: zeros
+	Eps    float32
+}
+
+// Apply sets y to the norm of the row x; they may be the same.
+func (n *Norm) Apply(y, x []float32) {
+	switch n.Kind {
+	case RMSNorm:
+		vec.RMSNorm(y, x, n.Weight, n.Eps)
+	case LayerNorm:
+		vec.LayerNorm(y, x, n.Weight, n.Bias, n.Eps)
+	default:
+		copy(y, x)
+	}
+}
+
+// Activation is the non-linear function of a feed-forward network.
+type Activation uint8
+
+// The activations.
+const (
+	SiLU    Activation = iota // x·σ(x)
+	GELU                      // in its tanh form
+	GELUErf                   // in its exact form
+)
+
+// gate sets y = a(gate)·up; y may be either.
+func (a Activation) gate(y, gate, up []float32) {
+	switch a {
+	case SiLU:
+		vec.SiLUMul(y, gate, up)
+	case GELU:
+		vec.GELUMul(y, gate, up)
+	case GELUErf:
+		vec.GELUErf(gate, gate)
+		for i, v := range up {
+			y[i] = gate[i] * v
+		}
+	}
+}
+
+// freeList keeps task records for reuse: a pass allocates nothing, and unlike sync.Pool it never loses one.
+type freeList[T any] struct {
+	mu   sync.Mutex
+	free []*T
+}
+
+func (l *freeList[T]) get() *T {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n := len(l.free); n > 0 {
+		t := l.free[n-1]
+		l.free = l.free[:n-1]
+		return t
+	}
+	return new(T)
+}
+
+func (l *freeList[T]) put(t *T) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var zero T
+	*t = zero // keeps nothing alive
+	l.free = append(l.free, t)
+}
+
+// grain returns how many rows of that width make a piece of work of some microseconds.
+func grain(width int) int { return max(1, 1<<12/width) }
+
+// run hands out rows of work; few of them are done at once, without waking anybody.
+func run(team seq.Team, rows, width int, t seq.Task) error {
+	if rows*width <= 1<<13 {
+		t.Do(0, 0, rows)
+		return nil
+	}
+	return team.Run(rows, grain(width), t)
+}

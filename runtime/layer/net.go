@@ -1,0 +1,337 @@
+package layer
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/godwit-ai/godwit/internal/vec"
+	"github.com/godwit-ai/godwit/quant"
+	"github.com/godwit-ai/godwit/seq"
+)
+
+// Branch is one residual branch: x += Scale·Post(Op(Pre(x))).
+type Branch struct {
+	Pre, Post Norm
+	Op        seq.Op
+	Scale     float32 // 0: 1
+}
+
+// Net is a decoder: embedding rows, a stack of residual branches, the last norm and the head.
+type Net struct {
+	Embed      quant.Matrix // [vocabulary, width]
+	EmbedScale float32      // factor of embedding rows; 0: 1
+	Stack      []Branch
+	Final      Norm
+	Head       Linear  // [vocabulary, width]
+	LogitScale float32 // factor of logits; 0: 1
+	Softcap    float32 // logits become Softcap·tanh(logits/Softcap); 0: no cap
+}
+
+// Width returns the width of the activations between branches.
+func (n *Net) Width() int { return n.Embed.Cols }
+
+// Vocab returns the number of logits.
+func (n *Net) Vocab() int { return n.Head.W.Rows }
+
+// NetState is what the operations of a Net remember about one session.
+type NetState struct {
+	states []seq.State // one per branch; nil for position-wise ones
+	past   int         // branches from here on are position-wise
+	tail   seq.Step    // the step of those branches
+	len    int
+}
+
+// NewState returns the state of a fresh session.
+func (n *Net) NewState(env *seq.Env) (*NetState, error) {
+	s := &NetState{states: make([]seq.State, len(n.Stack))}
+	for i := range n.Stack {
+		st, err := n.Stack[i].Op.NewState(env)
+		if err != nil {
+			return nil, fmt.Errorf("branch %d: %w", i, err)
+		}
+		if s.states[i] = st; st != nil {
+			s.past = i + 1
+		}
+	}
+	return s, nil
+}
+
+// Bytes returns the memory that the state of a session takes when it is full, without making it.
+func (n *Net) Bytes(env *seq.Env) (int64, error) {
+	var sum int64
+	for i := range n.Stack {
+		if s, ok := n.Stack[i].Op.(sizer); ok {
+			b := s.Bytes(env)
+			if b < 0 {
+				return 0, fmt.Errorf("branch %d: a session of %d rows is not possible", i, env.MaxLen)
+			}
+			sum += b
+		}
+	}
+	return sum, nil
+}
+
+// sizer is an operation with a state that grows with the session; Bytes is negative when that session is not possible.
+type sizer interface{ Bytes(env *seq.Env) int64 }
+
+// Len returns the number of rows held.
+func (s *NetState) Len() int { return s.len }
+
+// Bytes returns the memory held.
+func (s *NetState) Bytes() int64 {
+	var n int64
+	for _, st := range s.states {
+		if st != nil {
+			n += st.Bytes()
+		}
+	}
+	return n
+}
+
+// Rewind forgets the rows from n on, also those of a pass that failed. After an error, which wraps seq.ErrRewind when
+// that past is gone, only Rewind(0) makes the state usable.
+func (s *NetState) Rewind(n int) error {
+	if n < 0 {
+		return fmt.Errorf("rewind to row %d", n)
+	}
+	var errs []error
+	for i, st := range s.states {
+		if st == nil {
+			continue
+		}
+		if err := st.Rewind(min(n, st.Len())); err != nil {
+			errs = append(errs, fmt.Errorf("branch %d: %w", i, err))
+			break
+		}
+	}
+	s.len = n
+	return errors.Join(errs...)
+}
+
+// Run appends a step of tokens to st and computes the logits[len(at.Want), vocabulary] of the wanted rows. On error st
+// must be rewound to at.First.
+func (n *Net) Run(logits []float32, tokens []int32, st *NetState, at *seq.Step) error {
+	if err := n.check(logits, tokens, st, at); err != nil {
+		return err
+	}
+	width := n.Width()
+	mark := at.Mem.Mark()
+	p := pass{width: width,
+		x: seq.Take[float32](at.Mem, at.N*width),
+		y: seq.Take[float32](at.Mem, at.N*width),
+		h: seq.Take[float32](at.Mem, at.N*width)}
+	if err := n.embed(p.x, tokens, at); err != nil {
+		return err
+	}
+	step := at
+	for i := range n.Stack {
+		if err := at.Team.Err(); err != nil {
+			return err
+		}
+		if i == st.past {
+			// The past is complete: from here on only wanted rows matter.
+			step = st.narrow(at)
+			if p.pick(at.Want); step.N == 0 {
+				break
+			}
+		}
+		b := &n.Stack[i]
+		if err := p.advance(&b.Pre, step); err != nil {
+			return err
+		}
+		if err := b.Op.Run(p.y[:step.N*width], p.h[:step.N*width], st.states[i], step); err != nil {
+			return fmt.Errorf("branch %d: %w", i, err)
+		}
+		p.last = b
+	}
+	if st.past == len(n.Stack) {
+		step = st.narrow(at)
+		p.pick(at.Want)
+	}
+	if step.N > 0 {
+		if err := n.head(logits, &p, step); err != nil {
+			return err
+		}
+	}
+	st.len += at.N
+	at.Mem.Release(mark)
+	return nil
+}
+
+func (n *Net) check(logits []float32, tokens []int32, st *NetState, at *seq.Step) error {
+	switch {
+	case len(tokens) != at.N || len(at.Pos) != at.N:
+		return fmt.Errorf("%d tokens and %d positions for a step of %d rows", len(tokens), len(at.Pos), at.N)
+	case len(logits) != len(at.Want)*n.Vocab():
+		return fmt.Errorf("%d logits for %d wanted rows of %d", len(logits), len(at.Want), n.Vocab())
+	case st.len != at.First:
+		return fmt.Errorf("the step begins at row %d, the state holds %d", at.First, st.len)
+	}
+	for _, t := range tokens {
+		if t < 0 || int(t) >= n.Embed.Rows {
+			return fmt.Errorf("token %d is not one of %d", t, n.Embed.Rows)
+		}
+	}
+	before := -1
+	for _, r := range at.Want {
+		if r <= before || r >= at.N {
+			return fmt.Errorf("wanted row %d after %d of %d", r, before, at.N)
+		}
+		before = r
+	}
+	return nil
+}
+
+// narrow returns the step's wanted rows as a step for position-wise operations.
+func (s *NetState) narrow(at *seq.Step) *seq.Step {
+	s.tail = seq.Step{First: at.First, N: len(at.Want), Exact: at.Exact, Team: at.Team, Mem: at.Mem}
+	return &s.tail
+}
+
+// pass is the state of the residual stream between two branches.
+type pass struct {
+	x     []float32 // the stream. [rows, width]
+	y     []float32 // the last branch's output, not yet added. [rows, width]
+	h     []float32 // the next branch's input. [rows, width]
+	last  *Branch   // nil: y holds nothing
+	width int
+}
+
+// pick keeps the wanted rows of the stream.
+func (p *pass) pick(want []int) {
+	for to, from := range want {
+		copy(p.x[to*p.width:(to+1)*p.width], p.x[from*p.width:])
+		copy(p.y[to*p.width:(to+1)*p.width], p.y[from*p.width:])
+	}
+}
+
+// advance adds the last branch's output to the stream and norms the stream for the next one.
+func (p *pass) advance(pre *Norm, at *seq.Step) error {
+	t := residuals.get()
+	t.pass, t.pre = *p, pre
+	err := run(at.Team, at.N, 2*p.width, t)
+	residuals.put(t)
+	return err
+}
+
+// residual is the parallel task of advance; its items are rows.
+type residual struct {
+	pass pass
+	pre  *Norm
+}
+
+var residuals freeList[residual]
+
+func (t *residual) Do(_, lo, hi int) {
+	p := &t.pass
+	for r := lo; r < hi; r++ {
+		x, h := p.x[r*p.width:(r+1)*p.width], p.h[r*p.width:(r+1)*p.width]
+		if b := p.last; b != nil {
+			y := p.y[r*p.width : (r+1)*p.width]
+			if b.Post.Kind != NoNorm {
+				b.Post.Apply(y, y)
+			}
+			vec.Axpy(x, one(b.Scale), y)
+		}
+		t.pre.Apply(h, x)
+	}
+}
+
+// one reads a factor whose zero value means 1.
+func one(f float32) float32 {
+	if f == 0 {
+		return 1
+	}
+	return f
+}
+
+// embed decodes the rows of the tokens from where the file is mapped.
+func (n *Net) embed(x []float32, tokens []int32, at *seq.Step) error {
+	t := embeddings.get()
+	t.net, t.x, t.tokens = n, x, tokens
+	err := run(at.Team, at.N, n.Width(), t)
+	embeddings.put(t)
+	return err
+}
+
+// embedding is the parallel task of embed; its items are rows.
+type embedding struct {
+	net    *Net
+	x      []float32 // [n, width]
+	tokens []int32   // [n]
+}
+
+var embeddings freeList[embedding]
+
+func (t *embedding) Do(_, lo, hi int) {
+	w := t.net.Width()
+	for r := lo; r < hi; r++ {
+		x := t.x[r*w : (r+1)*w]
+		t.net.Embed.DecodeRow(x, int(t.tokens[r]))
+		if s := t.net.EmbedScale; s != 0 {
+			vec.Scale(x, s)
+		}
+	}
+}
+
+// head computes the logits of the rows that the stream has now.
+func (n *Net) head(logits []float32, p *pass, at *seq.Step) error {
+	if err := p.advance(&n.Final, at); err != nil {
+		return err
+	}
+	h := p.h[:at.N*p.width]
+	if n.LogitScale != 0 {
+		vec.Scale(h, n.LogitScale) // before the head, where there are fewer values
+	}
+	var in quant.Input
+	if err := in.Set(h, at.N, p.width, at.Exact, at.Team, at.Mem); err != nil {
+		return err
+	}
+	if err := quant.Mul(&in, at.Team, at.Mem, n.Head.job(logits)); err != nil {
+		return err
+	}
+	if n.Softcap == 0 {
+		return nil
+	}
+	t := softcaps.get()
+	t.x, t.cap = logits, n.Softcap
+	err := run(at.Team, (len(logits)+softcapItem-1)/softcapItem, softcapItem, t)
+	softcaps.put(t)
+	return err
+}
+
+// softcap caps logits; its items are pieces of them.
+type softcap struct {
+	x   []float32 // [rows, vocabulary]
+	cap float32
+}
+
+const softcapItem = 1 << 12
+
+var softcaps freeList[softcap]
+
+func (t *softcap) Do(_, lo, hi int) {
+	vec.Softcap(t.x[lo*softcapItem:min(hi*softcapItem, len(t.x))], t.cap)
+}
+
+// WeightBytes returns the bytes of weights that one decoded token reads.
+func (n *Net) WeightBytes() int64 {
+	sum := int64(n.Embed.RowBytes() + len(n.Head.W.Data))
+	for i := range n.Stack {
+		if w, ok := n.Stack[i].Op.(weigher); ok {
+			sum += w.weightBytes()
+		}
+	}
+	return sum
+}
+
+// weigher is an operation with weights.
+type weigher interface{ weightBytes() int64 }
+
+func (a *Attention) weightBytes() int64 {
+	return int64(len(a.Q.W.Data) + len(a.K.W.Data) + len(a.V.W.Data) + len(a.Out.W.Data))
+}
+
+func (g *GLU) weightBytes() int64 {
+	return int64(len(g.Gate.W.Data) + len(g.Up.W.Data) + len(g.Down.W.Data))
+}

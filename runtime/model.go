@@ -1,0 +1,202 @@
+// Package runtime is the engine: it maps a model file, runs its network over token ids, and keeps the sessions. It
+// knows no text; the module's root package adds tokenizer and chat template.
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	goruntime "runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/godwit-ai/godwit/attention"
+	"github.com/godwit-ai/godwit/gguf"
+	"github.com/godwit-ai/godwit/internal/par"
+	"github.com/godwit-ai/godwit/mmap"
+	"github.com/godwit-ai/godwit/runtime/arch"
+	"github.com/godwit-ai/godwit/runtime/layer"
+)
+
+// Options say how a model is opened. The zero value is good.
+type Options struct {
+	Plan    string // edits of the attention plan in its text form; "": the model's own
+	Threads int    // workers; 0: one per CPU
+	NoMap   bool   // read the file into memory instead of mapping it
+}
+
+// Model is an opened model: weights mapped from the file and the network over them. It is immutable and safe for
+// concurrent use; whatever changes lives in a Session.
+type Model struct {
+	Info arch.Info
+
+	files []*mmap.File
+	file  *gguf.File
+	net   *layer.Net
+	pool  *par.Pool
+
+	closed   atomic.Bool
+	sessions sync.WaitGroup // open sessions hold the mapping
+}
+
+// Open maps the GGUF model at path; of a split model (-00001-of-0000N) any part may be named.
+func Open(path string, o Options) (*Model, error) {
+	parts, err := gguf.SplitPaths(path)
+	if err != nil {
+		return nil, fmt.Errorf("open model %s: %w", path, err)
+	}
+	open := mmap.Open
+	if o.NoMap {
+		open = mmap.Read
+	}
+	var files []*mmap.File
+	for _, p := range parts {
+		f, err := open(p)
+		if err != nil {
+			closeAll(files)
+			return nil, fmt.Errorf("open model %s: %w", path, err)
+		}
+		files = append(files, f)
+	}
+	m, err := build(files, o)
+	if err != nil {
+		return nil, fmt.Errorf("open model %s: %w", path, err)
+	}
+	return m, nil
+}
+
+// OpenFD maps the model in an open file descriptor from offset on (Android hands out descriptors into packages). size
+// may be 0: up to the end of the file. The descriptor may be closed afterwards.
+func OpenFD(fd uintptr, offset, size int64, o Options) (*Model, error) {
+	f, err := mmap.OpenFD(fd, offset, size)
+	if err == nil {
+		var m *Model
+		if m, err = build([]*mmap.File{f}, o); err == nil {
+			return m, nil
+		}
+	}
+	return nil, fmt.Errorf("open model from descriptor %d: %w", fd, err)
+}
+
+// build takes over files: it closes them on error.
+func build(files []*mmap.File, o Options) (m *Model, err error) {
+	defer func() {
+		if err != nil {
+			closeAll(files)
+		}
+	}()
+	threads := o.Threads
+	if threads < 0 || threads > maxThreads {
+		return nil, fmt.Errorf("threads: %d is not between 0 and %d", threads, maxThreads)
+	}
+	if threads == 0 {
+		threads = min(goruntime.NumCPU(), maxThreads)
+	}
+	edit := func(p attention.Plan) (attention.Plan, error) { return p, nil }
+	if o.Plan != "" {
+		edit = func(p attention.Plan) (attention.Plan, error) { return p.Edit(o.Plan) }
+	}
+	m = &Model{files: files}
+	// Parsing touches the mapping, so a file that shrinks meanwhile must give an error here as well.
+	err = par.Guard(func() error {
+		var parts []*gguf.File
+		for _, f := range files {
+			p, err := gguf.Parse(f.Bytes())
+			if err != nil {
+				return err
+			}
+			parts = append(parts, p)
+		}
+		var err error
+		if m.file, err = gguf.Join(parts); err != nil {
+			return err
+		}
+		m.net, m.Info, err = arch.Build(m.file, edit)
+		return err
+	})
+	if err != nil {
+		return nil, m.explain(err)
+	}
+	m.pool = par.NewPool(threads)
+	return m, nil
+}
+
+// maxThreads bounds what a caller may ask for; no machine that godwit aims at has more cores.
+const maxThreads = 256
+
+func closeAll(files []*mmap.File) {
+	for _, f := range files {
+		f.Close()
+	}
+}
+
+// Close waits for the sessions to be closed and unmaps the file. Nothing obtained from the model may be used after.
+func (m *Model) Close() error {
+	if m.closed.Swap(true) {
+		return fmt.Errorf("close model: %w", ErrClosed)
+	}
+	m.sessions.Wait()
+	m.pool.Close()
+	var errs []error
+	for _, f := range m.files {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// File returns the parsed container: metadata and tensors, aliasing the mapping.
+func (m *Model) File() *gguf.File { return m.file }
+
+// Threads returns the number of workers.
+func (m *Model) Threads() int { return m.pool.Workers() }
+
+// FileBytes returns the size of the mapped files.
+func (m *Model) FileBytes() int64 {
+	var n int64
+	for _, f := range m.files {
+		n += int64(len(f.Bytes()))
+	}
+	return n
+}
+
+// KVBytes returns the memory of the caches of a session that holds ctx tokens; 0 stands for the context length that the
+// model was trained for.
+func (m *Model) KVBytes(ctx int) (int64, error) {
+	env, err := m.env(SessionOptions{Context: ctx})
+	if err != nil {
+		return 0, err
+	}
+	return m.net.Bytes(&env)
+}
+
+// Resident returns how many bytes of the model are in memory now.
+func (m *Model) Resident() (int64, error) {
+	var n int64
+	for _, f := range m.files {
+		r, err := f.Resident()
+		if err != nil {
+			return 0, err
+		}
+		n += r
+	}
+	return n, nil
+}
+
+// explain adds to a memory fault what happened to the file.
+func (m *Model) explain(err error) error {
+	if err == nil || !errors.Is(err, ErrFault) {
+		return err
+	}
+	for _, f := range m.files {
+		if e := f.Check(); e != nil {
+			return fmt.Errorf("%w: %w", err, e)
+		}
+	}
+	return err
+}
+
+// Exists reports whether path names a file that could be opened as a model.
+func Exists(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.Mode().IsRegular()
+}

@@ -1,0 +1,235 @@
+package runtime_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/godwit-ai/godwit/internal/testmodel"
+	"github.com/godwit-ai/godwit/runtime"
+)
+
+// models are the real ones that this package's tests run on.
+var models = []string{"smollm2:135m", "gemma3:270m"}
+
+func open(t testing.TB, name string, o runtime.Options) *runtime.Model {
+	t.Helper()
+	m, err := runtime.Open(testmodel.Path(t, name), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.Close() })
+	return m
+}
+
+func session(t testing.TB, m *runtime.Model, o runtime.SessionOptions) *runtime.Session {
+	t.Helper()
+	s, err := m.NewSession(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func tokens(n, vocab int, seed uint64) []int32 {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	ids := make([]int32, n)
+	for i := range ids {
+		ids[i] = rng.Int32N(int32(vocab))
+	}
+	return ids
+}
+
+// history feeds ids in pieces chosen by seed, with rewinds and cancellations in between, and returns the final hash.
+func history(t *testing.T, s *runtime.Session, ids []int32, seed uint64) string {
+	t.Helper()
+	ctx := context.Background()
+	rng := rand.New(rand.NewPCG(seed, 2))
+	for s.Len() < len(ids) {
+		switch n := rng.IntN(10); {
+		case n == 0 && s.Len() > 0:
+			if err := s.Rewind(ctx, rng.IntN(s.Len()), nil); err != nil {
+				t.Fatal(err)
+			}
+		case n == 1:
+			c, cancel := context.WithCancel(ctx)
+			cancel()
+			if err := s.Feed(c, ids[s.Len():], nil); !errors.Is(err, context.Canceled) {
+				t.Fatalf("cancelled feed: %v", err)
+			}
+		default:
+			end := min(len(ids), s.Len()+1+rng.IntN(90))
+			if n < 4 {
+				end = s.Len() + 1
+			}
+			if err := s.Feed(ctx, ids[s.Len():end], nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return s.Stats().LogitsHash
+}
+
+// TestSameBits: chunks, threads, rewinds and cancellations do not change a bit of the logits.
+func TestSameBits(t *testing.T) {
+	for _, name := range models {
+		t.Run(name, func(t *testing.T) {
+			ids := tokens(150, 40000, 7)
+			var want string
+			for seed := range uint64(4) {
+				o := runtime.Options{Threads: 1 + int(seed)%3}
+				so := runtime.SessionOptions{Context: 1024, Chunk: []int{256, 7, 64, 33}[seed]}
+				m := open(t, name, o)
+				got := history(t, session(t, m, so), ids, seed)
+				if want == "" {
+					want = got
+				}
+				if got != want {
+					t.Errorf("threads %d, chunk %d, seed %d: logits %s, want %s", o.Threads, so.Chunk, seed, got, want)
+				}
+			}
+		})
+	}
+}
+
+// TestCancelSoon: a cancelled prefill returns within 50 ms, and the session goes on to the same bits.
+func TestCancelSoon(t *testing.T) {
+	for _, name := range models {
+		t.Run(name, func(t *testing.T) {
+			m := open(t, name, runtime.Options{})
+			s := session(t, m, runtime.SessionOptions{})
+			ids := tokens(3000, 40000, 3)
+			var worst time.Duration
+			for _, after := range []time.Duration{60, 130, 210} {
+				ctx, cancel := context.WithCancel(context.Background())
+				var at time.Time
+				timer := time.AfterFunc(after*time.Millisecond, func() { at = time.Now(); cancel() })
+				err := s.Feed(ctx, ids[s.Len():], nil)
+				took := time.Since(at)
+				timer.Stop()
+				cancel()
+				if !errors.Is(err, context.Canceled) {
+					t.Fatalf("err = %v, want cancelled", err)
+				}
+				worst = max(worst, took)
+			}
+			t.Logf("slowest return after a cancellation: %v", worst)
+			if limit := 50 * time.Millisecond * slow; worst > limit {
+				t.Errorf("a cancelled call took %v to return, want less than %v", worst, limit)
+			}
+		})
+	}
+}
+
+// TestDecodeAllocatesNothing: a generated token costs no heap allocation.
+func TestDecodeAllocatesNothing(t *testing.T) {
+	for _, name := range models {
+		t.Run(name, func(t *testing.T) {
+			m := open(t, name, runtime.Options{})
+			s := session(t, m, runtime.SessionOptions{Context: 2048})
+			ctx := context.Background()
+			one := []int32{5}
+			feed := func() {
+				if err := s.Feed(ctx, one, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 130 {
+				feed() // scratch grows to its size, and the token list past its next doublings
+			}
+			if n := testing.AllocsPerRun(20, feed); n > 0 {
+				t.Errorf("%v allocations per token, want none", n)
+			}
+		})
+	}
+}
+
+// TestTruncatedWhileMapped: a model file that shrinks under a running model is an error, not a dead process.
+func TestTruncatedWhileMapped(t *testing.T) {
+	data, err := os.ReadFile(testmodel.Path(t, "smollm2:135m"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := t.TempDir() + "/model.gguf"
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m, err := runtime.Open(path, runtime.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	s := session(t, m, runtime.SessionOptions{Context: 512})
+	ids := tokens(40, 40000, 1)
+	if err := s.Feed(context.Background(), ids, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, int64(len(data)/2)); err != nil {
+		t.Fatal(err)
+	}
+	err = s.Feed(context.Background(), ids, nil)
+	if !errors.Is(err, runtime.ErrFault) {
+		t.Fatalf("err = %v, want a memory fault", err)
+	}
+	t.Log(err)
+	if s.Len() != len(ids) {
+		t.Errorf("the session holds %d tokens after the fault, want %d", s.Len(), len(ids))
+	}
+}
+
+// TestManySessions: eight sessions share one model from eight goroutines.
+func TestManySessions(t *testing.T) {
+	m := open(t, "smollm2:135m", runtime.Options{Threads: 2})
+	ids := tokens(60, 40000, 9)
+	hashes := make(chan string, 8)
+	for i := range 8 {
+		s := session(t, m, runtime.SessionOptions{Context: 256, Chunk: 8 + i})
+		go func() {
+			if err := s.Feed(context.Background(), ids, nil); err != nil {
+				hashes <- err.Error()
+				return
+			}
+			hashes <- s.Stats().LogitsHash
+		}()
+	}
+	want := <-hashes
+	for range 7 {
+		if got := <-hashes; got != want {
+			t.Errorf("logits %s and %s", got, want)
+		}
+	}
+}
+
+// TestLongGemma40K: local layers in rings stop growing, and 40,000 tokens end in the same bits as without rings.
+func TestLongGemma40K(t *testing.T) {
+	if os.Getenv("GODWIT_LONG") == "" {
+		t.Skip("takes minutes; GODWIT_LONG=1 runs it")
+	}
+	const n = 40000
+	ids := tokens(n, 200000, 4)
+	ctx := context.Background()
+	hash := map[string]string{}
+	for _, plan := range []string{"", "layout=grow"} {
+		m := open(t, "gemma3:270m", runtime.Options{Plan: plan})
+		s := session(t, m, runtime.SessionOptions{Context: n + 64})
+		if err := s.Feed(ctx, ids[:n-2000], nil); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range ids[n-2000:] { // decoded one by one
+			if err := s.Feed(ctx, []int32{id}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		st := s.Stats()
+		hash[plan] = st.LogitsHash
+		t.Logf("plan %q: %d tokens, KV %d bytes, %s", m.Info.Plan.String(), s.Len(), st.KVBytes, fmt.Sprint(st.LogitsHash))
+	}
+	if hash[""] != hash["layout=grow"] {
+		t.Errorf("rings changed the logits: %v", hash)
+	}
+}

@@ -1,0 +1,332 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/godwit-ai/godwit/internal/par"
+	"github.com/godwit-ai/godwit/mmap"
+	"github.com/godwit-ai/godwit/runtime/layer"
+	"github.com/godwit-ai/godwit/seq"
+)
+
+// ErrFault says that the model file could not be read while it was mapped.
+var ErrFault = seq.ErrFault
+
+// SessionOptions say how much a session may hold. The zero value is good.
+type SessionOptions struct {
+	Context int  // most tokens; 0: the context length the model was trained for
+	Chunk   int  // tokens of a prompt computed at once; 0: 256. It does not change any result.
+	Exact   bool // float32 activations throughout instead of int8 blocks (slow)
+}
+
+// defaultChunk is the prompt tokens per pass: the weights are decoded once per chunk, so that the cost per token falls
+// with its size, while activations of a pass (some 30 KB per token for the 135M model) grow with it.
+const defaultChunk = 256
+
+// Session is one token stream over a model: the tokens and what the network remembers of them. It is for one goroutine
+// at a time; a second one gets ErrBusy.
+type Session struct {
+	m  *Model
+	mu sync.Mutex // held by the call in progress
+
+	state *layer.NetState
+	mem   seq.Arena
+	env   seq.Env
+	pages []*mmap.Block
+	exact bool
+
+	step   seq.Step  // of the pass in progress; here, so that a pass allocates nothing
+	tokens []int32   // the stream so far, [Len]
+	pos    []seq.Pos // positions of one step, [chunk]
+	want   [1]int
+	logits []float32 // of the last token, [vocabulary]
+	fresh  bool      // logits belong to the last token
+	stats  Stats
+	closed bool
+}
+
+// NewSession starts an empty session.
+func (m *Model) NewSession(o SessionOptions) (*Session, error) {
+	if m.closed.Load() {
+		return nil, fmt.Errorf("new session: model %w", ErrClosed)
+	}
+	env, err := m.env(o)
+	if err != nil {
+		return nil, fmt.Errorf("new session: %w", err)
+	}
+	s := &Session{m: m, env: env, exact: o.Exact, pos: make([]seq.Pos, env.MaxChunk), logits: make([]float32, m.Info.Vocab)}
+	s.env.Alloc = s.alloc
+	if s.state, err = m.net.NewState(&s.env); err != nil {
+		s.free()
+		return nil, fmt.Errorf("new session: %w", err)
+	}
+	m.sessions.Add(1)
+	return s, nil
+}
+
+// env checks the sizes of a session and fills in the usual ones.
+func (m *Model) env(o SessionOptions) (seq.Env, error) {
+	if o.Context < 0 || o.Context > maxContext {
+		return seq.Env{}, fmt.Errorf("context of %d tokens is not between 0 and %d", o.Context, maxContext)
+	}
+	if o.Chunk < 0 || o.Chunk > maxChunk {
+		return seq.Env{}, fmt.Errorf("chunk of %d tokens is not between 0 and %d", o.Chunk, maxChunk)
+	}
+	if o.Context == 0 {
+		o.Context = m.Info.Context
+	}
+	if o.Chunk == 0 {
+		o.Chunk = defaultChunk
+	}
+	return seq.Env{MaxLen: o.Context, MaxChunk: min(o.Chunk, o.Context)}, nil
+}
+
+const (
+	maxContext = 1 << 28 // positions are int32, and RoPE angles lose meaning long before
+	maxChunk   = 1 << 14
+)
+
+// alloc gives the caches zeroed pages outside the Go heap, so that the collector neither scans nor counts them.
+func (s *Session) alloc(n int) ([]byte, error) {
+	b, err := mmap.Anon(n)
+	if err != nil {
+		return nil, err
+	}
+	s.pages = append(s.pages, b)
+	return b.Bytes(), nil
+}
+
+func (s *Session) free() {
+	for _, b := range s.pages {
+		b.Free()
+	}
+	s.pages, s.state = nil, nil
+}
+
+// Close frees the session's memory.
+func (s *Session) Close() error {
+	if err := s.enter(); err != nil {
+		return fmt.Errorf("close session: %w", err)
+	}
+	defer s.mu.Unlock()
+	s.closed = true
+	s.free()
+	s.m.sessions.Done()
+	return nil
+}
+
+// enter takes the session for one call.
+func (s *Session) enter() error {
+	if !s.mu.TryLock() {
+		return ErrBusy
+	}
+	if s.closed {
+		s.mu.Unlock()
+		return ErrClosed
+	}
+	return nil
+}
+
+// Len returns the number of tokens held.
+func (s *Session) Len() int { return len(s.tokens) }
+
+// Context returns the most tokens that the session may hold.
+func (s *Session) Context() int { return s.env.MaxLen }
+
+// Tokens returns the stream so far. The slice is valid until the next call and must not be changed. [Len]
+func (s *Session) Tokens() []int32 { return s.tokens }
+
+// Logits returns the scores of every possible next token after the last Feed. The slice is valid until the next call;
+// a sampler may change it. [vocabulary]
+func (s *Session) Logits() ([]float32, error) {
+	if !s.fresh {
+		return nil, ErrEmpty
+	}
+	return s.logits, nil
+}
+
+// Progress is called after each chunk with the tokens done and the tokens to do in all.
+type Progress func(done, total int)
+
+// Feed appends tokens and computes the logits after the last one. On cancellation the chunks that were finished stay
+// (Len tells), and the session goes on from there. A *ContextError leaves everything as it was.
+func (s *Session) Feed(ctx context.Context, tokens []int32, progress Progress) error {
+	if err := s.enter(); err != nil {
+		return fmt.Errorf("feed: %w", err)
+	}
+	defer s.mu.Unlock()
+	if err := s.admit(tokens); err != nil {
+		return fmt.Errorf("feed: %w", err)
+	}
+	if len(tokens) == 0 {
+		return nil
+	}
+	if err := s.feed(ctx, tokens, progress); err != nil {
+		return fmt.Errorf("feed: %w", err)
+	}
+	return nil
+}
+
+func (s *Session) admit(tokens []int32) error {
+	if len(s.tokens)+len(tokens) > s.env.MaxLen {
+		return &ContextError{Limit: s.env.MaxLen, Have: len(s.tokens), Want: len(tokens)}
+	}
+	for i, t := range tokens {
+		if t < 0 || int(t) >= s.m.Info.Vocab {
+			return fmt.Errorf("token %d of %d: id %d of %d: %w", i, len(tokens), t, s.m.Info.Vocab, ErrToken)
+		}
+	}
+	return nil
+}
+
+func (s *Session) feed(ctx context.Context, tokens []int32, progress Progress) error {
+	start := time.Now()
+	for done := 0; done < len(tokens); {
+		n := min(len(tokens)-done, s.env.MaxChunk)
+		last := done+n == len(tokens)
+		want, logits := s.want[:0], s.logits[:0]
+		if last {
+			s.want[0] = n - 1
+			want, logits = s.want[:], s.logits
+		}
+		if err := s.pass(ctx, tokens[done:done+n], want, logits); err != nil {
+			return fmt.Errorf("token %d of %d: %w", done, len(tokens), err)
+		}
+		s.fresh = last
+		done += n
+		if progress != nil {
+			progress(done, len(tokens))
+		}
+	}
+	s.stats.add(len(tokens), time.Since(start))
+	return nil
+}
+
+// pass runs the network over one chunk. After an error the session is as before, but its logits are gone.
+func (s *Session) pass(ctx context.Context, chunk []int32, want []int, logits []float32) error {
+	s.fresh = false
+	first := len(s.tokens)
+	for i := range chunk {
+		s.pos[i] = seq.Pos(first + i)
+	}
+	team, done := s.m.pool.Pass(ctx)
+	s.step = seq.Step{First: first, N: len(chunk), Pos: s.pos[:len(chunk)], Want: want, Exact: s.exact, Team: team, Mem: &s.mem}
+	mark := s.mem.Mark()
+	err := team.Err()
+	if err == nil {
+		err = par.Guard(func() error { return s.m.net.Run(logits, chunk, s.state, &s.step) })
+	}
+	done()
+	s.mem.Release(mark)
+	if err == nil {
+		s.tokens = append(s.tokens, chunk...)
+		return nil
+	}
+	if e := s.state.Rewind(first); e != nil {
+		err = errors.Join(err, s.restart(), e)
+	}
+	return s.m.explain(err)
+}
+
+// restart forgets everything: the way back from a state that cannot be rewound.
+func (s *Session) restart() error {
+	s.tokens = s.tokens[:0]
+	s.fresh = false
+	return s.state.Rewind(0)
+}
+
+// Rewind forgets the tokens from n on. When a ring no longer holds the past that is needed, the first n tokens are
+// computed again, which takes as long as feeding them. Logits need a Feed afterwards.
+func (s *Session) Rewind(ctx context.Context, n int, progress Progress) error {
+	if err := s.enter(); err != nil {
+		return fmt.Errorf("rewind: %w", err)
+	}
+	defer s.mu.Unlock()
+	if n < 0 || n > len(s.tokens) {
+		return fmt.Errorf("rewind: to token %d of %d", n, len(s.tokens))
+	}
+	if n == len(s.tokens) {
+		return nil
+	}
+	s.fresh = false
+	err := s.state.Rewind(n)
+	switch {
+	case err == nil:
+		s.tokens = s.tokens[:n]
+		return nil
+	case !errors.Is(err, seq.ErrRewind):
+		return fmt.Errorf("rewind: %w", err)
+	}
+	again := append([]int32(nil), s.tokens[:n]...)
+	if err := s.restart(); err != nil {
+		return fmt.Errorf("rewind: %w", err)
+	}
+	if err := s.feed(ctx, again, progress); err != nil {
+		return fmt.Errorf("rewind to token %d: %w", n, err)
+	}
+	return nil
+}
+
+// Each feeds tokens like Feed and hands the logits of every one of them to visit, in order. The slice is valid during
+// the call. [vocabulary]
+func (s *Session) Each(ctx context.Context, tokens []int32, visit func(i int, logits []float32) error) error {
+	if err := s.enter(); err != nil {
+		return fmt.Errorf("feed: %w", err)
+	}
+	defer s.mu.Unlock()
+	if err := s.admit(tokens); err != nil {
+		return fmt.Errorf("feed: %w", err)
+	}
+	vocab := s.m.Info.Vocab
+	// All rows' logits of a full chunk would be 256 MB for 262,144 entries; results do not depend on the chunk.
+	chunk := min(s.env.MaxChunk, max(1, eachFloats/vocab))
+	logits := make([]float32, chunk*vocab) // [chunk, vocabulary]
+	want := make([]int, chunk)
+	start := time.Now()
+	for done := 0; done < len(tokens); done += chunk {
+		n := min(chunk, len(tokens)-done)
+		for i := range n {
+			want[i] = i
+		}
+		if err := s.pass(ctx, tokens[done:done+n], want[:n], logits[:n*vocab]); err != nil {
+			return fmt.Errorf("feed: token %d of %d: %w", done, len(tokens), err)
+		}
+		for i := range n {
+			if err := visit(done+i, logits[i*vocab:(i+1)*vocab]); err != nil {
+				return err
+			}
+		}
+		copy(s.logits, logits[(n-1)*vocab:n*vocab])
+		s.fresh = true
+	}
+	s.stats.add(len(tokens), time.Since(start))
+	return nil
+}
+
+// eachFloats bounds the logits that Each holds at once: 32 MB.
+const eachFloats = 8 << 20
+
+// Sync makes the stream equal to tokens with the least work: it keeps the longest common prefix, forgets the rest and
+// feeds what is missing. It returns the number of tokens kept. Logits are there afterwards.
+func (s *Session) Sync(ctx context.Context, tokens []int32, progress Progress) (kept int, err error) {
+	if len(tokens) == 0 {
+		return 0, fmt.Errorf("sync: %w", ErrEmpty)
+	}
+	if len(tokens) > s.env.MaxLen {
+		return 0, fmt.Errorf("sync: %w", &ContextError{Limit: s.env.MaxLen, Want: len(tokens)})
+	}
+	for kept < min(len(tokens), len(s.tokens)) && tokens[kept] == s.tokens[kept] {
+		kept++
+	}
+	if kept == len(tokens) && !(s.fresh && kept == len(s.tokens)) {
+		kept-- // the last token is fed again for its logits
+	}
+	if err := s.Rewind(ctx, kept, progress); err != nil {
+		return kept, err
+	}
+	return kept, s.Feed(ctx, tokens[kept:], progress)
+}

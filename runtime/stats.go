@@ -1,0 +1,80 @@
+package runtime
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math"
+	"time"
+
+	"github.com/godwit-ai/godwit/mmap"
+)
+
+// Stats is what a session did since it began.
+type Stats struct {
+	PrefillTokens int // tokens that came several at a time
+	PrefillTime   time.Duration
+	DecodeTokens  int // tokens that came one at a time
+	DecodeTime    time.Duration
+	KVBytes       int64  // memory of the caches
+	ScratchBytes  int64  // memory of activations
+	WeightBytes   int64  // weights that one decoded token reads
+	PeakRSS       int64  // of the process; 0 where the system does not tell
+	Anon          int64  // anonymous memory of the process now; 0 where the system does not tell
+	LogitsHash    string // of the last logits: equal hashes mean equal bits
+}
+
+func (s *Stats) add(tokens int, d time.Duration) {
+	if tokens > 1 {
+		s.PrefillTokens += tokens
+		s.PrefillTime += d
+	} else {
+		s.DecodeTokens += tokens
+		s.DecodeTime += d
+	}
+}
+
+// PrefillTPS returns the tokens per second of prompts.
+func (s Stats) PrefillTPS() float64 { return perSecond(float64(s.PrefillTokens), s.PrefillTime) }
+
+// DecodeTPS returns the tokens per second of generation.
+func (s Stats) DecodeTPS() float64 { return perSecond(float64(s.DecodeTokens), s.DecodeTime) }
+
+// DecodeGBps returns the billions of bytes per second of weights that generation read.
+func (s Stats) DecodeGBps() float64 {
+	return perSecond(float64(s.DecodeTokens)*float64(s.WeightBytes)/1e9, s.DecodeTime)
+}
+
+func perSecond(n float64, d time.Duration) float64 {
+	if d <= 0 {
+		return 0
+	}
+	return n / d.Seconds()
+}
+
+// Stats returns what the session did so far.
+func (s *Session) Stats() Stats {
+	st := s.stats
+	if s.state != nil {
+		st.KVBytes = s.state.Bytes()
+	}
+	st.ScratchBytes = s.mem.Bytes()
+	st.WeightBytes = s.m.Info.WeightBytes
+	u := mmap.MemoryUsage()
+	st.PeakRSS, st.Anon = u.PeakRSS, u.Anon
+	if s.fresh {
+		st.LogitsHash = Hash(s.logits)
+	}
+	return st
+}
+
+// Hash names the exact bits of x: FNV-1a over the little-endian float32s, as 16 hexadecimal digits.
+func Hash(x []float32) string {
+	h := fnv.New64a()
+	var b [4]byte
+	for _, v := range x {
+		u := math.Float32bits(v)
+		b[0], b[1], b[2], b[3] = byte(u), byte(u>>8), byte(u>>16), byte(u>>24)
+		h.Write(b[:])
+	}
+	return fmt.Sprintf("%016x", h.Sum64())
+}

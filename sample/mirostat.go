@@ -1,0 +1,42 @@
+package sample
+
+import "math"
+
+func init() {
+	register("mirostat", kind{
+		last: true,
+		check: func(p *Params) error {
+			if p.MirostatTau != 0 && p.Temperature == 0 {
+				return &ParamError{"mirostat_tau", p.MirostatTau, "0 where the temperature is 0"}
+			}
+			return first(
+				between("mirostat_tau", p.MirostatTau, 0, 100),
+				between("mirostat_eta", p.MirostatEta, 0, 100))
+		},
+		make: func(p *Params, _ *Chain) step {
+			if p.MirostatTau == 0 {
+				return nil
+			}
+			s := &mirostat{tau: float64(p.MirostatTau), eta: float64(or(p.MirostatEta, 0.1))}
+			s.reset()
+			return s
+		},
+	})
+}
+
+// mirostat is version 2 (Basu and others, arXiv 2007.14966): it keeps the tokens whose surprise is at most mu bits, and
+// moves mu so that the surprise of what is picked approaches tau.
+type mirostat struct{ tau, eta, mu float64 }
+
+func (s *mirostat) reset() { s.mu = 2 * s.tau }
+
+func (s *mirostat) apply(c *candidates) {
+	top, lse := c.softmax()
+	c.keep(float32(float64(top) + lse - float64(s.mu*math.Ln2))) // keep leaves the best one in any case
+}
+
+func (s *mirostat) picked(c *candidates, i int) {
+	top, lse := c.softmax()
+	bits := (lse - (float64(c.logit[i]) - float64(top))) / math.Ln2
+	s.mu -= float64(s.eta * (bits - s.tau))
+}

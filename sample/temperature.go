@@ -1,0 +1,77 @@
+package sample
+
+import "math"
+
+func init() {
+	register("temperature", kind{
+		check: func(p *Params) error {
+			return first(
+				between("temperature", p.Temperature, 0, 1e3),
+				between("dynatemp_range", p.DynaTempRange, 0, 1e3),
+				between("dynatemp_power", p.DynaTempPower, 0, 1e3))
+		},
+		make: func(p *Params, _ *Chain) step {
+			if p.Temperature == 0 || p.Temperature == 1 && p.DynaTempRange == 0 {
+				return nil
+			}
+			return &temperature{p.Temperature, p.DynaTempRange, float64(or(p.DynaTempPower, 1))}
+		},
+	})
+}
+
+// temperature divides logits. With a spread it is dynamic: between t−spread and t+spread, by the entropy of the candidates
+// relative to the largest that so many could have.
+type temperature struct {
+	t, spread float32
+	power     float64
+}
+
+func (s *temperature) apply(c *candidates) {
+	t := s.t
+	if s.spread > 0 {
+		n := 0.0
+		for _, l := range c.logit {
+			if l > negInf {
+				n++
+			}
+		}
+		if n < 2 {
+			return
+		}
+		entropy, _, _ := c.entropy()
+		relative := min(max(entropy/ln(n), 0), 1)
+		lo, hi := float64(max(0, s.t-s.spread)), float64(s.t+s.spread)
+		t = float32(lo + float64((hi-lo)*pow(relative, s.power)))
+	}
+	c.heat(t)
+}
+
+// entropy returns the expected surprise of a draw in nats, after softmax.
+func (c *candidates) entropy() (h float64, top float32, lse float64) {
+	top, lse = c.softmax()
+	h = lse // Σ p (lse − (l − top))
+	for i, q := range c.p {
+		if q > 0 {
+			h -= float64(float64(q) * (float64(c.logit[i]) - float64(top)))
+		}
+	}
+	return h, top, lse
+}
+
+// heat divides the logits by t; where that leaves the range of float32, only the best candidate remains.
+func (c *candidates) heat(t float32) {
+	var largest float32
+	for _, l := range c.logit {
+		if l > negInf {
+			largest = max(largest, float32(math.Abs(float64(l))))
+		}
+	}
+	if !(largest/t <= math.MaxFloat32) {
+		c.top(1)
+		c.cut(1)
+		return
+	}
+	for i, l := range c.logit {
+		c.logit[i] = l / t
+	}
+}

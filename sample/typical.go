@@ -1,0 +1,34 @@
+package sample
+
+import "math"
+
+func init() {
+	register("typical", kind{
+		check: func(p *Params) error { return between("typical", p.Typical, 0, 1) },
+		make: func(p *Params, _ *Chain) step {
+			if p.Typical == 0 || p.Typical == 1 {
+				return nil
+			}
+			return typical(p.Typical)
+		},
+	})
+}
+
+// typical keeps the tokens whose surprise is nearest to the expected one, until their probabilities exceed p (Meister and
+// others, arXiv 2202.00666).
+type typical float32
+
+func (p typical) apply(c *candidates) {
+	entropy, top, lse := c.entropy()
+	if cap(c.key) < c.n {
+		c.key = make([]float32, c.n)
+	}
+	c.key = c.key[:c.n]
+	for i, l := range c.logit {
+		c.key[i] = -float32(math.Abs(lse - (float64(l) - float64(top)) - entropy))
+	}
+	n := c.nucleus(c.key, float64(p), true)
+	c.key = c.key[:0]
+	c.order = 0
+	c.cut(n)
+}
