@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-var hopRE = regexp.MustCompile("`([\\w/.]+)\\.((?:\\w+\\.)?\\w+)` in `([\\w/.]+\\.go)`")
+var hopRE = regexp.MustCompile("`([\\w/]+)\\.((?:\\w+\\.)?\\w+)` in `([\\w/.]+\\.go)`")
 
 // Tour checks docs/TOUR.md: every "`pkg.Func` in `file.go`" must be declared in that file. It returns the number of
 // names resolved.
