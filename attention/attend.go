@@ -331,9 +331,26 @@ func (j *job) tile(w *worker, m softmax, head, n, t int) {
 		for lo == 0 && hi == Tile && e < to && w.see[e].lo == 0 && w.see[e].hi == Tile {
 			e++
 		}
-		// Rows that a query does not see may hold anything, so the product leaves them out.
-		vec.MulAdd(m.out[i*g*sh.VDim:], w.s[i*g*Tile+lo:], w.val[lo*sh.VDim:], (e-i)*g, hi-lo, sh.VDim, Tile, sh.VDim, sh.VDim)
+		// Rows that a query does not see may hold anything, NaN too, so the product leaves them out.
+		if v.holes {
+			for _, r := range w.runs[v.next:v.end] {
+				if int(r.Lo) >= (t+1)*Tile {
+					break
+				}
+				j.values(w, m, i, e, max(int(r.Lo)-t*Tile, 0), min(int(r.Hi)-t*Tile, Tile))
+			}
+		} else {
+			j.values(w, m, i, e, lo, hi)
+		}
 		i = e
+	}
+}
+
+// values adds the weighted values of the tile's rows [lo, hi) to the results of queries [i, e).
+func (j *job) values(w *worker, m softmax, i, e, lo, hi int) {
+	g, dim := j.s.core.group, j.s.core.shape.VDim
+	if lo < hi {
+		vec.MulAdd(m.out[i*g*dim:], w.s[i*g*Tile+lo:], w.val[lo*dim:], (e-i)*g, hi-lo, dim, Tile, dim, dim)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/godwit-ai/godwit/internal/par"
-	"github.com/godwit-ai/godwit/seq"
 )
 
 // benchShapes are the attention layers of the two real models.
@@ -16,19 +15,12 @@ var benchShapes = map[string]Shape{
 }
 
 func benchSession(b *testing.B, sh Shape, maxLen, chunk, workers int) (*runner, func()) {
-	f := newFixture(Layer{Pos: Rope{}}, sh, chunk, 1)
+	f := newFixture(b, "pos=rope", sh, chunk, 1)
 	pool := par.NewPool(workers)
 	team, leave := pool.Pass(context.Background())
 	r := f.runner(b, maxLen, chunk)
 	r.team = team
 	return r, func() { leave(); pool.Close() }
-}
-
-// feed runs a step on the fixture's first n rows, whatever the row of the session.
-func (r *runner) feed(n int) error {
-	at := seq.Step{First: r.st.Len(), N: n, Team: r.team, Mem: &r.mem}
-	copy(r.k, r.f.k)
-	return r.c.Run(r.out, r.f.q, r.k, r.f.v, r.st, &at)
 }
 
 // BenchmarkPrefill reports the time of a prompt of 4,096 rows and the arithmetic rate of its two products.

@@ -1,29 +1,218 @@
 package attention
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
+	"strings"
 	"testing"
+
+	"github.com/godwit-ai/godwit/internal/par"
+	"github.com/godwit-ai/godwit/seq"
 )
 
-func TestQuick(t *testing.T) {
-	for _, l := range []Layer{{}, {Span: []Span{Window{24}}}, {Span: []Span{NewUnion(Sinks{4}, Window{100})}, Pos: Rope{Base: 10000}}, {Key: F32{}, Value: F32{}, Score: Score{Softcap: 5, Sinks: []float32{1, 2, 3, 4, 5, 6}}}} {
-		f := newFixture(l, Shape{Heads: 6, KVHeads: 2, Dim: 8, VDim: 20}, 700, 1)
-		want := f.oracle(t)
-		var first []float32
-		for _, cut := range []steps{{700}, {1}, {13}, {64}, {1, 200, 3, 7}} {
+// TestCompositions takes every span × scheme × codec of keys × codec of values × layout that is registered. Each is refused
+// with both names or equals the oracle, with the same bits from every layout, cut into chunks, number of workers and
+// history of rewinds.
+func TestCompositions(t *testing.T) {
+	const rows = 264 // five tiles: rings of the smaller windows go round
+	shapes := []Shape{{Heads: 3, KVHeads: 1, Dim: 16}, {Heads: 2, KVHeads: 2, Dim: 16, VDim: 20}, {Heads: 4, KVHeads: 1, Dim: 16, VDim: 7}}
+	i, refused := 0, 0
+	for _, span := range spanTexts() {
+		for _, pos := range posTexts() {
+			for _, kv := range kvTexts() {
+				i++
+				if testing.Short() && i%23 != 0 { // 23 shares no factor with the other lists' lengths
+					continue
+				}
+				var want []float64
+				var first []float32
+				for _, layout := range layoutTexts() {
+					text := fmt.Sprintf("span=%s pos=%s %s layout=%s", span, pos, kv, layout)
+					f := newFixture(t, text, shapes[i%len(shapes)], rows, uint64(i)).withScore(float32(i%2*3), i%5 == 0)
+					if _, err := f.layer.Core(f.shape); errors.Is(err, ErrCompose) {
+						if refused++; !strings.Contains(err.Error(), layout+" with "+span) {
+							t.Errorf("%s: %v: want both names", text, err)
+						}
+						continue
+					}
+					if want == nil {
+						want = f.oracle(t)
+					}
+					out := f.everyWay(t, i, want)
+					if first == nil {
+						first = out
+					}
+					if err := sameBits(out, first); err != nil {
+						t.Fatalf("%s: not the bits of another layout: %v", text, err)
+					}
+				}
+				if want == nil {
+					t.Errorf("span=%s pos=%s %s: no layout serves it", span, pos, kv)
+				}
+			}
+		}
+	}
+	t.Logf("%d compositions, each with every layout, %d refused", i, refused)
+}
+
+// everyWay runs the fixture in chunks, by several workers and with rewinds, and returns the result. It asks for no
+// longer chunks than it feeds, so that rings are as small as they may be.
+func (f *fixture) everyWay(t *testing.T, i int, want []float64) []float32 {
+	t.Helper()
+	whole := f.runner(t, f.n, f.n)
+	if err := whole.all([]int{f.n}); err != nil {
+		t.Fatalf("%s: %v", f.text, err)
+	}
+	if err := differ(whole.out, want, f.bound()); err != nil {
+		t.Fatalf("%s, %v: %v", f.text, f.shape, err)
+	}
+	for w, chunk := range []int{1, 7, 64} {
+		r := f.runner(t, f.n, chunk)
+		r.team = newScatter(1 + (i+w)%4)
+		if err := r.all(steps{chunk}.cut(f.n)); err != nil {
+			t.Fatalf("%s, in chunks of %d: %v", f.text, chunk, err)
+		}
+		if err := sameBits(r.out, whole.out); err != nil {
+			t.Fatalf("%s, in chunks of %d by %d workers: %v", f.text, chunk, r.team.Workers(), err)
+		}
+	}
+	r := f.runner(t, f.n, 40)
+	if err := r.wander(rand.New(rand.NewPCG(uint64(i), 3)), 40); err != nil {
+		t.Fatalf("%s: %v", f.text, err)
+	}
+	if err := sameBits(r.out, whole.out); err != nil {
+		t.Fatalf("%s, after rewinds: %v", f.text, err)
+	}
+	return whole.out
+}
+
+// wander feeds everything in steps of random lengths, and goes back now and then, over other rows' keys and values.
+func (r *runner) wander(rng *rand.Rand, most int) error {
+	for left := 8; r.st.Len() < r.f.n; {
+		n := min(1+rng.IntN(most), r.f.n-r.st.Len())
+		if left > 0 && rng.IntN(2) == 0 {
+			left--
+			old := r.st.Len()
+			if err := r.feed(n); err != nil { // a step that will be taken back
+				return err
+			}
+			to := rng.IntN(old + 1)
+			if err := r.st.Rewind(to); errors.Is(err, seq.ErrRewind) {
+				to = old // the start of the last step is always there
+				if err := r.st.Rewind(to); err != nil {
+					return err
+				}
+			} else if err != nil {
+				return err
+			}
+			continue
+		}
+		if err := r.step(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestShapes: heads of the widths and groups that models have, against the oracle.
+func TestShapes(t *testing.T) {
+	i := 0
+	for _, dim := range []int{64, 96, 128, 256} {
+		for _, group := range []int{1, 3, 4} {
+			for _, text := range []string{
+				"span=full pos=rope(base=500000)+llama3(factor=8,orig=64) kv=f16",
+				"span=sinks(4)+window(40) pos=rope(base=1000000) key=f32 value=f16 layout=ring",
+				"span=window(64) pos=rope(base=10000,dims=32) kv=f32",
+			} {
+				if i++; testing.Short() && i%5 != 0 {
+					continue
+				}
+				f := newFixture(t, text, Shape{Heads: 2 * group, KVHeads: 2, Dim: dim}, 200, uint64(i))
+				f.withScore(float32(i%3*20), i%4 == 0)
+				f.everyWay(t, i, f.oracle(t))
+			}
+		}
+	}
+}
+
+// TestBlocks: rows beyond one block of tiles, and more blocks than are shared out at once.
+func TestBlocks(t *testing.T) {
+	for i, c := range []struct {
+		text string
+		sh   Shape
+	}{
+		{"span=full kv=f32", Shape{Heads: 3, KVHeads: 1, Dim: 8}},
+		{"span=sinks(3)+window(700) pos=rope layout=ring", Shape{Heads: 4, KVHeads: 2, Dim: 8}},
+		{"span=[full,window(5),sinks(600),window(600)] kv=f32", Shape{Heads: 4, KVHeads: 4, Dim: 4}},
+		{"span=full key=f32", Shape{Heads: 64, KVHeads: 64, Dim: 2}}, // 192 blocks
+	} {
+		f := newFixture(t, c.text, c.sh, 1100, 5).withScore(0, i%2 == 0)
+		if testing.Short() && i > 1 {
+			continue
+		}
+		f.everyWay(t, i, f.oracle(t))
+	}
+}
+
+// TestPool: real workers give the bits of one.
+func TestPool(t *testing.T) {
+	f := newFixture(t, "span=full pos=rope", Shape{Heads: 6, KVHeads: 2, Dim: 64}, 700, 1)
+	var want []float32
+	for _, cut := range []steps{{700}, {650, 1}} {
+		for workers := 1; workers <= 4; workers++ {
+			pool := par.NewPool(workers)
+			team, leave := pool.Pass(context.Background())
 			r := f.runner(t, 700, 700)
-			if err := r.all(cut.cut(700)); err != nil {
+			r.team = team
+			err := r.all(cut.cut(700))
+			leave()
+			pool.Close()
+			if err != nil {
 				t.Fatal(err)
 			}
-			if err := differ(r.out, want, 1e-5); err != nil {
-				t.Error(fmt.Sprint(l.Span, cut), err)
+			if want == nil {
+				want = r.out
 			}
-			if first == nil {
-				first = r.out
+			if err := sameBits(r.out, want); err != nil {
+				t.Errorf("%v, %d workers: %v", cut, workers, err)
 			}
-			if err := sameBits(r.out, first); err != nil {
-				t.Error(fmt.Sprint(l.Span, cut), err)
+		}
+	}
+}
+
+// TestCancelled: a pass that stops leaves a state that goes back to the step's start and on from there.
+func TestCancelled(t *testing.T) {
+	for _, text := range []string{"span=full", "span=window(30) layout=ring", "span=sinks(70)+window(64) layout=ring"} {
+		f := newFixture(t, text, Shape{Heads: 3, KVHeads: 1, Dim: 16}, 500, 1)
+		want := f.runner(t, 500, 50)
+		if err := want.all(steps{50}.cut(500)); err != nil {
+			t.Fatal(err)
+		}
+		r := f.runner(t, 500, 50)
+		for r.st.Len() < 500 {
+			at := r.st.Len()
+			ctx, cancel := context.WithCancel(context.Background())
+			pool := par.NewPool(2)
+			team, leave := pool.Pass(ctx)
+			r.team = team
+			cancel()
+			if err := r.feed(50); !errors.Is(err, context.Canceled) {
+				t.Fatal("a cancelled pass returned", err)
 			}
+			leave()
+			pool.Close()
+			if err := r.st.Rewind(at); err != nil {
+				t.Fatal(err)
+			}
+			r.team = par.Serial()
+			if err := r.step(50); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := sameBits(r.out, want.out); err != nil {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 }

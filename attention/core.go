@@ -55,12 +55,27 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 	if n := len(l.Score.Sinks); n != 0 && n != sh.Heads {
 		return clash(fmt.Sprintf("%d sink logits", n), sh, errors.New("one for each query head is needed"))
 	}
+	if why := l.Score.check(); why != nil {
+		return clash("the score", sh, why)
+	}
 	if c.scale == 0 {
 		c.scale = float32(1 / math.Sqrt(float64(sh.Dim)))
 	}
 	// 96 query rows by a tile of 64 keys keep the products long and the scratch of a worker near 100 KB.
 	c.height = min(max(96/c.group, 1), Tile)
 	return c, nil
+}
+
+func (s Score) check() error {
+	for _, x := range append([]float32{s.Scale, s.Softcap}, s.Sinks...) {
+		if x-x != 0 {
+			return fmt.Errorf("%v is not finite", x)
+		}
+	}
+	if s.Softcap < 0 {
+		return fmt.Errorf("a soft cap of %v is negative", s.Softcap)
+	}
+	return nil
 }
 
 // Check says whether the parts fit each other and the model's shape.
@@ -74,6 +89,11 @@ func (c *Core) Layer() Layer { return c.layer }
 
 // Run appends the step's keys and values to st and attends: q[N, Heads, Dim], k[N, KVHeads, Dim] and v[N, KVHeads,
 // VDim] give out[N, Heads, VDim]. Queries and keys come without positions; k is overwritten. out may not overlap q.
+//
+// A NaN reaches what sees it and nothing else: one in a query makes that head's output NaN; one in a key or a value
+// the outputs of the queries that see its row, until a rewind forgets it. An infinity, and a number that a codec
+// rounds to one (65,520 and more in f16), in a value gives infinity or NaN, in a query or key that or weights of 0.
+// A query that sees nothing gets zeros.
 func (c *Core) Run(out, q, k, v []float32, st seq.State, at *seq.Step) error {
 	sh := c.shape
 	s, ok := st.(*state)

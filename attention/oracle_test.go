@@ -3,70 +3,260 @@ package attention
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
+	"strconv"
+	"strings"
 	"testing"
 
-	"github.com/godwit-ai/godwit/internal/par"
 	"github.com/godwit-ai/godwit/seq"
 )
 
-// fixture is the input of one layer over a whole session.
-type fixture struct {
-	layer   Layer
-	shape   Shape
-	n       int
-	q, k, v []float32 // [n, Heads, Dim], [n, KVHeads, Dim], [n, KVHeads, VDim]
+// The oracle is attention with a dense mask in float64. It reads the plan's text itself and has definitions of its own for
+// every part that the package has today, so that it shares nothing with what it judges. A part that is added later is
+// judged by its own definition (Span.Sees, Rows, Positioner) until it gets one here; TestOracleKnows keeps these honest.
+
+// part is a term of a plan's text as the oracle reads it.
+type part struct {
+	name string
+	num  map[string]float64 // key=x, a flag as 1, the only number under ""
 }
 
-func newFixture(l Layer, sh Shape, n int, seed uint64) *fixture {
-	if sh.VDim == 0 {
-		sh.VDim = sh.Dim
-	}
-	rng := rand.New(rand.NewPCG(seed, uint64(n)))
-	fill := func(n int, scale float64) []float32 {
-		x := make([]float32, n)
-		for i := range x {
-			x[i] = float32(rng.NormFloat64() * scale)
-		}
+func (p part) get(key string, usual float64) float64 {
+	if x, ok := p.num[key]; ok {
 		return x
 	}
-	return &fixture{l, sh, n, fill(n*sh.Heads*sh.Dim, 1.5), fill(n*sh.KVHeads*sh.Dim, 1), fill(n*sh.KVHeads*sh.VDim, 1)}
+	return usual
 }
 
-// stored is what a codec keeps of a row.
-func stored(t *testing.T, rows Rows, keys bool, x []float32) []float32 {
-	t.Helper()
-	tile, all := make([]byte, rows.Size()), make([]float32, len(x)*Tile)
-	rows.Put(tile, 5, x)
-	rows.Get(all, tile, Tile)
-	y := make([]float32, len(x))
-	for i := range y {
-		if keys {
-			y[i] = all[i*Tile+5]
-		} else {
-			y[i] = all[5*len(x)+i]
+// readSum reads a+b(…)+c.
+func readSum(text string) (sum []part) {
+	for term := range strings.SplitSeq(text, "+") {
+		name, rest, _ := strings.Cut(term, "(")
+		p := part{name, map[string]float64{}}
+		for a := range strings.SplitSeq(strings.TrimSuffix(rest, ")"), ",") {
+			key, val, has := strings.Cut(a, "=")
+			if x, err := strconv.ParseFloat(key, 64); err == nil && !has {
+				p.num[""] = x
+			} else if x, err := strconv.ParseFloat(val, 64); err == nil {
+				p.num[key] = x
+			} else {
+				p.num[key] = 1
+			}
+		}
+		sum = append(sum, p)
+	}
+	return sum
+}
+
+// readPlan returns the values of a plan of one group.
+func readPlan(text string) map[string]string {
+	values := map[string]string{"span": "full", "pos": "none", "key": "f16", "value": "f16"}
+	for word := range strings.FieldsSeq(text) {
+		key, val, _ := strings.Cut(word, "=")
+		if key == "kv" {
+			values["key"], values["value"] = val, val
+			continue
+		}
+		values[key] = val
+	}
+	return values
+}
+
+// oracleSpans say which keys k ≤ q a query sees.
+var oracleSpans = map[string]func(p part, q, k int) bool{
+	"full":   func(part, int, int) bool { return true },
+	"window": func(p part, q, k int) bool { return k > q-int(p.num[""]) },
+	"sinks":  func(p part, _, k int) bool { return k < int(p.num[""]) },
+}
+
+// oracleCodecs say what becomes of a number.
+var oracleCodecs = map[string]func(x float64) float64{
+	"f32": func(x float64) float64 { return float64(float32(x)) },
+	"f16": func(x float64) float64 {
+		if x == 0 || x-x != 0 {
+			return x
+		}
+		_, e := math.Frexp(x)                      // |x| in [2^(e−1), 2^e)
+		quantum := math.Ldexp(1, max(e-1, -14)-10) // 10 bits after the first; subnormal below 2⁻¹⁴
+		y := math.RoundToEven(float64(float32(x))/quantum) * quantum
+		if math.Abs(y) >= 65536 {
+			return math.Copysign(math.Inf(1), x)
+		}
+		return y
+	},
+}
+
+// oracleScalings return the frequency of pair i of dims/2 and the factor of rotated vectors, from the papers and
+// transformers' modeling_rope_utils.
+var oracleScalings = map[string]func(f *fixture, p part, base, dims float64, i, pos int) (freq, mag float64){
+	"": func(_ *fixture, _ part, base, dims float64, i, _ int) (float64, float64) {
+		return math.Pow(base, -2*float64(i)/dims), 1
+	},
+	"linear": func(_ *fixture, p part, base, dims float64, i, _ int) (float64, float64) {
+		return math.Pow(base, -2*float64(i)/dims) / p.num["factor"], 1
+	},
+	"ntk": func(_ *fixture, p part, base, dims float64, i, _ int) (float64, float64) {
+		return math.Pow(base*math.Pow(p.num["factor"], dims/(dims-2)), -2*float64(i)/dims), 1
+	},
+	"dynamic": func(_ *fixture, p part, base, dims float64, i, pos int) (float64, float64) {
+		n := math.Max(p.get("len", float64(pos+1)), p.num["orig"])
+		grown := p.num["factor"]*n/p.num["orig"] - (p.num["factor"] - 1)
+		return math.Pow(base*math.Pow(grown, dims/(dims-2)), -2*float64(i)/dims), 1
+	},
+	"yarn": func(_ *fixture, p part, base, dims float64, i, _ int) (float64, float64) {
+		where := func(turns float64) float64 {
+			return dims * math.Log(p.num["orig"]/(turns*2*math.Pi)) / (2 * math.Log(base))
+		}
+		lo, hi := where(p.get("fast", 32)), where(p.get("slow", 1))
+		if p.num["exact"] == 0 {
+			lo, hi = math.Floor(lo), math.Ceil(hi)
+		}
+		lo, hi = math.Max(lo, 0), math.Min(hi, dims-1)
+		slowed := math.Min(math.Max((float64(i)-lo)/math.Max(hi-lo, 0.001), 0), 1)
+		f := math.Pow(base, -2*float64(i)/dims)
+		return f*(1-slowed) + f/p.num["factor"]*slowed, p.get("attn", 0.1*math.Log(p.num["factor"])+1)
+	},
+	"llama3": func(_ *fixture, p part, base, dims float64, i, _ int) (float64, float64) {
+		f := math.Pow(base, -2*float64(i)/dims)
+		wave, low, high := 2*math.Pi/f, p.get("low", 1), p.get("high", 4)
+		switch {
+		case wave < p.num["orig"]/high:
+			return f, 1
+		case wave > p.num["orig"]/low:
+			return f / p.num["factor"], 1
+		}
+		smooth := (p.num["orig"]/wave - low) / (high - low)
+		return (1-smooth)*f/p.num["factor"] + smooth*f, 1
+	},
+	"longrope": func(x *fixture, p part, base, dims float64, i, pos int) (float64, float64) {
+		by := x.short
+		if p.get("len", float64(pos+1)) > p.num["orig"] {
+			by = x.long
+		}
+		usual := math.Sqrt(1 + math.Log(p.num["factor"])/math.Log(p.num["orig"]))
+		return math.Pow(base, -2*float64(i)/dims) / float64(by[i]), p.get("attn", usual)
+	},
+}
+
+// oraclePositions are the schemes: each turns x, the vector of row pos.
+var oraclePositions = map[string]func(f *fixture, sum []part, x []float64, pos int){
+	"none": func(*fixture, []part, []float64, int) {},
+	"rope": func(f *fixture, sum []part, x []float64, pos int) {
+		scaling := part{}
+		if len(sum) > 1 {
+			scaling = sum[1]
+		}
+		base, dims := sum[0].get("base", 10000), sum[0].get("dims", float64(len(x)))
+		half := int(dims) / 2
+		for i := range half {
+			freq, mag := oracleScalings[scaling.name](f, scaling, base, dims, i, pos)
+			a, b := i, i+half
+			if sum[0].num["adjacent"] == 1 {
+				a, b = 2*i, 2*i+1
+			}
+			sin, cos := math.Sincos(float64(pos) * freq)
+			x[a], x[b] = mag*(x[a]*cos-x[b]*sin), mag*(x[b]*cos+x[a]*sin)
+		}
+	},
+}
+
+// known reports whether the oracle has its own definition of every term.
+func known[D any](defs map[string]D, sum []part) bool {
+	for _, p := range sum {
+		if _, ok := defs[p.name]; !ok {
+			return false
 		}
 	}
-	return y
+	return true
 }
 
-// oracle is attention with a dense mask in float64: what every composition must equal. Only Span.Sees, the codec's rounding
-// and the Positioner are taken from the package; each has its own test.
-func (f *fixture) oracle(t *testing.T) []float64 {
-	t.Helper()
-	l, sh := f.layer.filled(), f.shape
-	pos, err := l.Pos.Fit(sh.Dim)
+// turner returns what puts the position of row pos into a vector.
+func (f *fixture) turner(t testing.TB) func(x []float64, pos int) {
+	sum := readSum(readPlan(f.text)["pos"])
+	if known(oraclePositions, sum[:1]) && known(oracleScalings, sum[1:]) {
+		return func(x []float64, pos int) { oraclePositions[sum[0].name](f, sum, x, pos) }
+	}
+	p, err := f.layer.Pos.Fit(f.shape.Dim)
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, _ := l.Key.Keys(sh.Dim)
-	values, _ := l.Value.Values(sh.VDim)
-	rotate := func(x []float32, p int) []float32 {
-		y := append([]float32{}, x...)
-		if pos != nil {
-			row := make([]float32, pos.Width())
-			pos.Row(row, seq.Pos(p))
-			pos.Apply(y, row)
+	return func(x []float64, pos int) {
+		row, y := make([]float32, p.Width()), make([]float32, len(x))
+		for i, v := range x {
+			y[i] = float32(v)
+		}
+		p.Row(row, seq.Pos(pos))
+		p.Apply(y, row)
+		for i, v := range y {
+			x[i] = float64(v)
+		}
+	}
+}
+
+// sees returns the mask of a KV head.
+func (f *fixture) sees(head int) func(q, k int) bool {
+	text := readPlan(f.text)["span"]
+	if heads, ok := strings.CutPrefix(text, "["); ok {
+		text = strings.Split(strings.TrimSuffix(heads, "]"), ",")[head]
+	}
+	sum := readSum(text)
+	if !known(oracleSpans, sum) {
+		span := f.layer.Span[head%len(f.layer.Span)]
+		return func(q, k int) bool { return span.Sees(seq.Pos(q), seq.Pos(k)) }
+	}
+	return func(q, k int) bool {
+		for _, p := range sum {
+			if oracleSpans[p.name](p, q, k) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// stored returns what a codec keeps of a row.
+func stored(t testing.TB, codec Codec, keys bool) func(x []float64) {
+	sum := readSum(codec.String())
+	if known(oracleCodecs, sum) {
+		return func(x []float64) {
+			for i, v := range x {
+				x[i] = oracleCodecs[sum[0].name](v)
+			}
+		}
+	}
+	return func(x []float64) {
+		rows, err := codec.Values(len(x))
+		step, first := 1, 5*len(x)
+		if keys {
+			rows, err = codec.Keys(len(x))
+			step, first = Tile, 5
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		tile, all, y := make([]byte, rows.Size()), make([]float32, len(x)*Tile), make([]float32, len(x))
+		for i, v := range x {
+			y[i] = float32(v)
+		}
+		rows.Put(tile, 5, y)
+		rows.Get(all, tile, Tile)
+		for i := range x {
+			x[i] = float64(all[first+i*step])
+		}
+	}
+}
+
+// oracle returns out[n, Heads, VDim].
+func (f *fixture) oracle(t testing.TB) []float64 {
+	t.Helper()
+	l, sh := f.layer.filled(), f.shape
+	turn, putKey, putValue := f.turner(t), stored(t, l.Key, true), stored(t, l.Value, false)
+	wide := func(x []float32, after ...func([]float64)) []float64 {
+		y := make([]float64, len(x))
+		for i, v := range x {
+			y[i] = float64(v)
+		}
+		for _, f := range after {
+			f(y)
 		}
 		return y
 	}
@@ -76,132 +266,104 @@ func (f *fixture) oracle(t *testing.T) []float64 {
 	}
 	out, group := make([]float64, f.n*sh.Heads*sh.VDim), sh.Heads/sh.KVHeads
 	for kv := range sh.KVHeads {
-		var ks, vs [][]float32
+		var ks, vs [][]float64
 		for i := range f.n {
-			ks = append(ks, stored(t, keys, true, rotate(f.k[(i*sh.KVHeads+kv)*sh.Dim:][:sh.Dim], i)))
-			vs = append(vs, stored(t, values, false, f.v[(i*sh.KVHeads+kv)*sh.VDim:][:sh.VDim]))
+			ks = append(ks, wide(f.k[(i*sh.KVHeads+kv)*sh.Dim:][:sh.Dim], func(x []float64) { turn(x, i) }, putKey))
+			vs = append(vs, wide(f.v[(i*sh.KVHeads+kv)*sh.VDim:][:sh.VDim], putValue))
 		}
-		span := l.Span[kv%len(l.Span)]
+		sees := f.sees(kv)
 		for h := kv * group; h < (kv+1)*group; h++ {
 			for i := range f.n {
-				q := rotate(f.q[(i*sh.Heads+h)*sh.Dim:][:sh.Dim], i)
-				logits, high := make([]float64, i+1), math.Inf(-1)
-				if l.Score.Sinks != nil {
-					high = float64(l.Score.Sinks[h])
-				}
-				for j := range logits {
-					logits[j] = math.Inf(-1)
-					if !span.Sees(seq.Pos(i), seq.Pos(j)) {
-						continue
-					}
-					dot := 0.0
-					for d, x := range q {
-						dot += float64(x) * float64(ks[j][d])
-					}
-					dot *= scale
-					if c := float64(l.Score.Softcap); c != 0 {
-						dot = c * math.Tanh(dot/c)
-					}
-					if b, ok := pos.(Biaser); ok {
-						s := []float32{0}
-						b.Bias(s, h, seq.Pos(i), seq.Pos(j))
-						dot += float64(s[0])
-					}
-					logits[j], high = dot, max(high, dot)
-				}
-				sum, o := 0.0, out[(i*sh.Heads+h)*sh.VDim:][:sh.VDim]
-				if l.Score.Sinks != nil {
-					sum = math.Exp(float64(l.Score.Sinks[h]) - high)
-				}
-				for j, x := range logits {
-					if x == math.Inf(-1) {
-						continue
-					}
-					p := math.Exp(x - high)
-					sum += p
-					for d := range o {
-						o[d] += p * float64(vs[j][d])
-					}
-				}
-				for d := range o {
-					if sum != 0 {
-						o[d] /= sum
-					}
-				}
+				q := wide(f.q[(i*sh.Heads+h)*sh.Dim:][:sh.Dim], func(x []float64) { turn(x, i) })
+				f.softmax(out[(i*sh.Heads+h)*sh.VDim:][:sh.VDim], q, ks[:i+1], vs[:i+1], scale, h, func(k int) bool { return sees(i, k) })
 			}
 		}
 	}
 	return out
 }
 
-// steps cuts n rows into steps of the given sizes, the last size repeated.
-type steps []int
-
-func (s steps) cut(n int) (out []int) {
-	for i := 0; n > 0; i++ {
-		c := min(n, s[min(i, len(s)-1)])
-		out, n = append(out, c), n-c
+// softmax is one query: o = Σ p·v / Σ p over the keys that it sees.
+func (f *fixture) softmax(o, q []float64, ks, vs [][]float64, scale float64, head int, sees func(k int) bool) {
+	logits, high, sum, score := make([]float64, len(ks)), math.Inf(-1), 0.0, f.layer.Score
+	if score.Sinks != nil {
+		high = float64(score.Sinks[head])
 	}
-	return out
+	for j, k := range ks {
+		logits[j] = math.Inf(-1)
+		if !sees(j) {
+			continue
+		}
+		dot := 0.0
+		for d, x := range q {
+			dot += x * k[d]
+		}
+		dot *= scale
+		if c := float64(score.Softcap); c != 0 {
+			dot = c * math.Tanh(dot/c)
+		}
+		logits[j], high = dot, max(high, dot)
+	}
+	if score.Sinks != nil {
+		sum = math.Exp(float64(score.Sinks[head]) - high)
+	}
+	for j, x := range logits {
+		if x == math.Inf(-1) {
+			continue
+		}
+		p := math.Exp(x - high)
+		sum += p
+		for d := range o {
+			o[d] += p * vs[j][d]
+		}
+	}
+	for d := range o {
+		if sum != 0 {
+			o[d] /= sum
+		}
+	}
 }
 
-// runner feeds a fixture to a core. A rewind is an entry ≤ 0 of cuts: the row to go back to, negated.
-type runner struct {
-	f      *fixture
-	c      *Core
-	st     seq.State
-	team   seq.Team
-	mem    seq.Arena
-	out    []float32 // [n, Heads, VDim]
-	k      []float32
-	maxLen int
+// TestOracleKnows: every definition of the oracle is of a part that exists, so that none is passed over by a new name.
+func TestOracleKnows(t *testing.T) {
+	check := func(what string, have []string, defined int, has func(string) bool) {
+		n := 0
+		for _, name := range have {
+			if has(name) {
+				n++
+			}
+		}
+		if n != defined {
+			t.Errorf("%s: the oracle defines %d, %d of which exist", what, defined, n)
+		}
+	}
+	check("spans", spans.names(), len(oracleSpans), func(s string) bool { return oracleSpans[s] != nil })
+	check("codecs", codecs.names(), len(oracleCodecs), func(s string) bool { return oracleCodecs[s] != nil })
+	check("schemes", schemes.names(), len(oraclePositions), func(s string) bool { return oraclePositions[s] != nil })
+	check("scalings", append(scalings.names(), ""), len(oracleScalings), func(s string) bool { return oracleScalings[s] != nil })
 }
 
-func (f *fixture) runner(t testing.TB, maxLen, maxChunk int) *runner {
-	t.Helper()
-	c, err := f.layer.Core(f.shape)
-	if err != nil {
+// TestOracleRejects: the oracle notices a wrong mask, scale, position and value; it can fail.
+func TestOracleRejects(t *testing.T) {
+	right := newFixture(t, "span=window(24) pos=rope kv=f32", Shape{Heads: 2, KVHeads: 1, Dim: 8}, 100, 1)
+	want := right.oracle(t)
+	for _, text := range []string{"span=window(23) pos=rope kv=f32", "span=window(24) pos=rope(adjacent) kv=f32",
+		"span=window(24) pos=rope(base=10500) kv=f32", "span=window(24) pos=rope key=f32 value=f16"} {
+		wrong := newFixture(t, text, right.shape, right.n, 1)
+		r := wrong.runner(t, right.n, right.n)
+		if err := r.all([]int{right.n}); err != nil {
+			t.Fatal(err)
+		}
+		if differ(r.out, want, right.bound()) == nil {
+			t.Errorf("%s passes for %s", text, right.text)
+		}
+	}
+	wrong := newFixture(t, right.text, right.shape, right.n, 1)
+	wrong.layer.Score.Scale = 0.355
+	r := wrong.runner(t, right.n, right.n)
+	if err := r.all([]int{right.n}); err != nil {
 		t.Fatal(err)
 	}
-	st, err := c.NewState(&seq.Env{MaxLen: maxLen, MaxChunk: maxChunk})
-	if err != nil {
-		t.Fatal(err)
+	if differ(r.out, want, right.bound()) == nil {
+		t.Error(fmt.Sprintf("a scale of %v passes for 0.3536", wrong.layer.Score.Scale))
 	}
-	return &runner{f: f, c: c, st: st, team: par.Serial(), out: make([]float32, f.n*f.shape.Heads*f.shape.VDim),
-		k: make([]float32, len(f.k))}
-}
-
-func (r *runner) step(n int) error {
-	f, sh, lo := r.f, r.f.shape, r.st.Len()
-	copy(r.k, f.k[lo*sh.KVHeads*sh.Dim:(lo+n)*sh.KVHeads*sh.Dim])
-	at := seq.Step{First: lo, N: n, Team: r.team, Mem: &r.mem}
-	return r.c.Run(r.out[lo*sh.Heads*sh.VDim:], f.q[lo*sh.Heads*sh.Dim:], r.k, f.v[lo*sh.KVHeads*sh.VDim:], r.st, &at)
-}
-
-func (r *runner) all(cut []int) error {
-	for _, n := range cut {
-		if err := r.step(n); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// differ compares with the oracle; the bound is absolute, values being about 1.
-func differ(got []float32, want []float64, bound float64) error {
-	for i, w := range want {
-		if d := math.Abs(float64(got[i]) - w); !(d <= bound) {
-			return fmt.Errorf("element %d: %v, want %v (±%g)", i, got[i], w, bound)
-		}
-	}
-	return nil
-}
-
-func sameBits(got, want []float32) error {
-	for i, w := range want {
-		if math.Float32bits(got[i]) != math.Float32bits(w) {
-			return fmt.Errorf("element %d: %v (%x), want %v (%x)", i, got[i], math.Float32bits(got[i]), w, math.Float32bits(w))
-		}
-	}
-	return nil
 }

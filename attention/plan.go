@@ -15,7 +15,7 @@ type Plan struct {
 
 // Bounds of a plan, so that no text and no model file can make reading it slow.
 const (
-	maxLayers = 4096
+	maxLayers = 1024
 	maxText   = 16 << 10
 )
 
@@ -57,7 +57,7 @@ func (p Plan) group(r *planReader) error {
 		at, key := r.i, r.word()
 		edit := edits[key]
 		if edit == nil {
-			return r.errorf(at, "%q is not one of span, pos, kv, key, value and layout", rest(r.text[at:]))
+			return r.errorf(at, "%q is not one of %s", rest(r.text[at:]), list(keys))
 		}
 		if !r.take('=') {
 			return r.errorf(r.i, "= is missing after %s", key)
@@ -88,6 +88,9 @@ type (
 	sum   []args
 	value []sum
 )
+
+// keys are the keys of edits, for errors.
+var keys = []string{"span", "pos", "kv", "key", "value", "layout"}
 
 // edits are the keys of a plan: each changes a layer by a value.
 var edits = map[string]func(l *Layer, v value) error{
@@ -140,7 +143,11 @@ func editPos(l *Layer, v value) error {
 		return v.single()
 	}
 	pos, scaling := l.Pos, v[0]
-	if _, ok := scalings.find(scaling[0].name); !ok {
+	if !scalings.has(scaling[0].name) {
+		if first := scaling[0]; !schemes.has(first.name) {
+			return first.errorf("%q is not a %s or a %s; there are %s", first.name, schemes.what, scalings.what,
+				list(append(schemes.names(), scalings.names()...)))
+		}
 		p, err := schemes.parse(scaling[0].fresh(), l.Pos)
 		if err != nil {
 			return err

@@ -44,23 +44,32 @@ func (r *registry[P]) find(name string) (kind[P], bool) {
 	return kind[P]{}, false
 }
 
+func (r *registry[P]) has(name string) bool {
+	_, ok := r.find(name)
+	return ok
+}
+
+func (r *registry[P]) names() []string {
+	names := make([]string, len(r.kinds))
+	for i, k := range r.kinds {
+		names[i] = k.name
+	}
+	return names
+}
+
 // parse reads one term, name(arguments), as a part.
 func (r *registry[P]) parse(a *args, prev P) (P, error) {
 	var none P
 	k, ok := r.find(a.name)
 	if !ok {
-		names := make([]string, len(r.kinds))
-		for i, k := range r.kinds {
-			names[i] = k.name
-		}
-		return none, a.errorf("unknown %s %q; there are %v", r.what, a.name, names)
+		return none, a.errorf("%q is not a %s; there are %s", a.name, r.what, list(r.names()))
 	}
 	p, err := k.parse(a, prev)
+	if wrong := a.done(); wrong != nil {
+		return none, wrong // it says where
+	}
 	if err != nil {
 		return none, a.errorf("%s: %w", a.name, err)
-	}
-	if err := a.done(); err != nil {
-		return none, err
 	}
 	return p, nil
 }

@@ -84,13 +84,12 @@ func (r Rope) String() string {
 func parseRope(a *args, prev Scheme) (Scheme, error) {
 	r, _ := prev.(Rope)
 	r.Base, r.Dims = a.number("base", r.base()), a.whole("dims", r.Dims)
-	switch {
-	case a.flag("adjacent"):
-		r.Adjacent = true
-	case a.flag("halves"):
-		r.Adjacent = false
+	adjacent, halves, factors := a.flag("adjacent"), a.flag("halves"), a.flag("factors")
+	if adjacent && halves {
+		return nil, errors.New("pairs are adjacent or halves, not both")
 	}
-	if !a.flag("factors") {
+	r.Adjacent = adjacent || r.Adjacent && !halves
+	if !factors {
 		r.Factors = nil
 	} else if r.Factors == nil {
 		return nil, errors.New("the model has no frequency factors")

@@ -25,6 +25,7 @@ type args struct {
 	name  string
 	at    int // offset of the term
 	items []arg
+	asked []string // arguments that the part knows, for errors
 	err   error
 }
 
@@ -53,6 +54,7 @@ func (a *args) fail(at int, format string, v ...any) {
 
 // find returns the argument called key.
 func (a *args) find(key string) *arg {
+	a.asked = append(a.asked, key+"=")
 	for i := range a.items {
 		if it := &a.items[i]; it.hasValue && it.key == key && !it.used {
 			it.used = true
@@ -64,6 +66,7 @@ func (a *args) find(key string) *arg {
 
 // flag reports whether the word stands among the arguments.
 func (a *args) flag(word string) bool {
+	a.asked = append(a.asked, word)
 	for i := range a.items {
 		if it := &a.items[i]; !it.hasValue && it.key == word && !it.used {
 			it.used = true
@@ -75,6 +78,7 @@ func (a *args) flag(word string) bool {
 
 // count reads the only, positional argument: a whole number from 1 to 2³¹−1.
 func (a *args) count() int32 {
+	a.asked = append(a.asked, "one number")
 	for i := range a.items {
 		if it := &a.items[i]; !it.hasValue && !it.used {
 			it.used = true
@@ -121,12 +125,29 @@ func (a *args) done() error {
 	if a.err != nil {
 		return a.err
 	}
-	for _, it := range a.items {
-		if !it.used {
-			return &PlanError{it.at, fmt.Errorf("%s takes no argument %q", a.name, it.key)}
+	for i, it := range a.items {
+		if it.used {
+			continue
 		}
+		for _, other := range a.items[:i] {
+			if other.key == it.key && other.hasValue == it.hasValue {
+				return &PlanError{it.at, fmt.Errorf("%s has %s twice", a.name, it.key)}
+			}
+		}
+		if len(a.asked) == 0 {
+			return &PlanError{it.at, fmt.Errorf("%s takes no arguments, but %q stands there", a.name, it.key)}
+		}
+		return &PlanError{it.at, fmt.Errorf("%s does not take %q; it takes %s", a.name, it.key, list(a.asked))}
 	}
 	return nil
+}
+
+// list prints words as "a, b and c".
+func list(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
 }
 
 func parseNum(s string) (float64, error) {

@@ -17,7 +17,7 @@ type candidates struct {
 	n     int
 	vocab int  // tokens at the start of the chain
 	dense bool // candidate i is token i
-	order int  // so many leading candidates are sorted, and no later one is better
+	hist  histogram
 }
 
 // load takes a copy of logits that has no NaN and no +∞.
@@ -32,7 +32,7 @@ func (c *candidates) load(logits []float32) {
 		c.id[i] = int32(i)
 		c.logit[i] = tame(l)
 	}
-	c.dense, c.order = true, 0
+	c.dense = true
 }
 
 // tame makes a logit comparable.
@@ -50,7 +50,6 @@ func tame(l float32) float32 {
 func (c *candidates) cut(n int) {
 	c.n = n
 	c.id, c.logit, c.p = c.id[:n], c.logit[:n], c.p[:n]
-	c.order = min(c.order, n)
 	c.dense = false
 }
 
@@ -117,27 +116,12 @@ func (c *candidates) keep(least float32) {
 	if top := c.max(); least > top {
 		least = top
 	}
-	n, order := 0, 0
+	n := 0
 	for i, l := range c.logit {
 		if l >= least && l > negInf {
-			c.swapTo(n, i)
+			c.move(n, i)
 			n++
-			if i < c.order {
-				order = n
-			}
 		}
 	}
-	c.order = order
 	c.cut(n)
-}
-
-// swapTo copies candidate i to place n ≤ i.
-func (c *candidates) swapTo(n, i int) { c.id[n], c.logit[n], c.p[n] = c.id[i], c.logit[i], c.p[i] }
-
-// top sorts the k best candidates to the front: logits descending, ids ascending.
-func (c *candidates) top(k int) {
-	if k = min(k, c.n); k > c.order {
-		c.sortBest(c.logit, c.order, k)
-		c.order = k
-	}
 }

@@ -36,7 +36,8 @@ func init() {
 }
 
 // dry ("don't repeat yourself") makes a token less probable the longer the passage is that it would continue to repeat. It
-// is linear in the window, by the Z-algorithm, as in koboldcpp (pull request 982) and llama.cpp.
+// is linear in the window, by the Z-algorithm, as in koboldcpp (pull request 982) and llama.cpp. A length of 0 is 2 here; there it
+// penalises every token of the past.
 type dry struct {
 	multiplier, base float32
 	length           int32 // repetitions shorter than this are free
@@ -60,7 +61,7 @@ func (s *dry) apply(c *candidates) {
 	s.repeat.clear()
 	for k := 1; k < n; k++ {
 		id := ids[n-k] // what came after the earlier occurrence
-		if r := min(s.z[k], int32(limit)); r >= s.length && r > 0 && id >= 0 && int(id) < c.vocab {
+		if r := min(s.z[k], int32(limit)); r >= s.length && id >= 0 && int(id) < c.vocab {
 			s.repeat.raise(id, r)
 		}
 	}
@@ -91,6 +92,9 @@ func power(x float64, n int32) float64 {
 // limit returns how many tokens there are since the last breaker: no repetition reaches further back.
 func (s *dry) limit(ids []int32) int {
 	n := len(ids)
+	if len(s.breakers) == 0 {
+		return n
+	}
 	for i := range n {
 		longest := -1
 		for _, rest := range s.breakers[ids[n-1-i]] {

@@ -18,12 +18,14 @@ func (ch *Chain) look(n int) *history {
 	return ch.past
 }
 
+// push grows the history no further than the stream: a window may be far larger than it. A finite one allocates nothing more once
+// it has been full.
 func (h *history) push(id int32) {
 	if h.window > 0 && len(h.ids) == cap(h.ids) && len(h.ids) >= 2*h.window {
 		h.ids = h.ids[:copy(h.ids, h.ids[len(h.ids)-h.window:])]
 	}
-	if h.window > 0 && h.ids == nil {
-		h.ids = make([]int32, 0, 2*h.window)
+	if h.ids == nil {
+		h.ids = make([]int32, 0, 1024)
 	}
 	h.ids = append(h.ids, id)
 }
@@ -80,5 +82,4 @@ func (t *counts) edit(c *candidates, f func(logit float32, id, n int32) float32)
 			}
 		}
 	}
-	c.order = 0
 }

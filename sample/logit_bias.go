@@ -55,5 +55,4 @@ func (s *logitBias) apply(c *candidates) {
 			}
 		}
 	}
-	c.order = 0
 }

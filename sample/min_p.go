@@ -12,7 +12,7 @@ func init() {
 	})
 }
 
-// minP keeps the tokens that are at least p times as probable as the best one.
+// minP keeps the tokens that are at least p times as probable as the best one (Nguyen and others, arXiv 2407.01082).
 type minP struct{ lnP float64 }
 
 func (s *minP) apply(c *candidates) { c.keep(float32(float64(c.max()) + s.lnP)) }

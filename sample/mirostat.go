@@ -25,7 +25,8 @@ func init() {
 }
 
 // mirostat is version 2 (Basu and others, arXiv 2007.14966): it keeps the tokens whose surprise is at most mu bits, and
-// moves mu so that the surprise of what is picked approaches tau.
+// moves mu so that the surprise of what is picked, among those kept, approaches tau. llama.cpp runs it instead of the other steps that
+// cut; here it comes after those that have parameters.
 type mirostat struct{ tau, eta, mu float64 }
 
 func (s *mirostat) reset() { s.mu = 2 * s.tau }

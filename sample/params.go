@@ -48,13 +48,13 @@ type Params struct {
 	DynaTempPower float32 `json:"dynatemp_power,omitempty"` // exponent of the normalised entropy; 0: 1
 
 	TopK      int     `json:"top_k,omitempty"`       // the k most probable tokens
-	TopP      float32 `json:"top_p,omitempty"`       // the fewest tokens whose probabilities reach p; 1: off
+	TopP      float32 `json:"top_p,omitempty"`       // the fewest tokens whose probabilities reach p; 0 or 1: off
 	MinP      float32 `json:"min_p,omitempty"`       // tokens at least p times as probable as the best one
-	Typical   float32 `json:"typical,omitempty"`     // the tokens of most typical surprise that exceed this probability; 1: off
+	Typical   float32 `json:"typical,omitempty"`     // the tokens of most typical surprise that exceed this probability; 0 or 1: off
 	TopNSigma float32 `json:"top_n_sigma,omitempty"` // logits within n standard deviations of the largest
 
 	XTCProbability float32 `json:"xtc_probability,omitempty"` // how often XTC applies
-	XTCThreshold   float32 `json:"xtc_threshold,omitempty"`   // all tokens this probable go, except the last of them; above 0.5: off
+	XTCThreshold   float32 `json:"xtc_threshold,omitempty"`   // all tokens this probable go, except the last of them; 0: 0.1, above 0.5: off
 
 	RepeatPenalty    float32 `json:"repeat_penalty,omitempty"`    // divides positive logits of past tokens, multiplies negative ones; 1: off
 	FrequencyPenalty float32 `json:"frequency_penalty,omitempty"` // taken off for every occurrence

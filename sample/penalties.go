@@ -23,7 +23,8 @@ func init() {
 	})
 }
 
-// penalties make the tokens of the recent past less probable.
+// penalties make the tokens of the recent past less probable: the repetition penalty of CTRL (Keskar and others, arXiv 1909.05858),
+// then OpenAI's frequency and presence penalties. The prompt counts as past when the chain is primed with it, as in llama.cpp.
 type penalties struct {
 	repeat, frequency, presence float32
 	window                      int

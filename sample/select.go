@@ -1,49 +1,129 @@
 package sample
 
-// sortBest brings the candidates with the largest keys among [lo, n) to [lo, hi), largest first, ties by id. It is a heap of
-// hi−lo candidates with the worst at its root that the others have to beat: O(n) when hi−lo is small, O(n log n) at worst,
-// and in place. key is c.logit or c.key.
-func (c *candidates) sortBest(key []float32, lo, hi int) {
-	c.dense = false
-	for root := (hi-lo)/2 - 1; root >= 0; root-- {
-		c.sift(key, lo, hi, root)
+import "math"
+
+// digits is the number of bits that select looks at in one pass, few the number of candidates that it sorts instead.
+const (
+	digits = 12
+	few    = 48
+)
+
+// histogram has a bucket for every value of a digit.
+type histogram struct {
+	n    [1 << digits]int32   // candidates
+	mass [1 << digits]float64 // their probabilities
+}
+
+// quota says how many of the best candidates are wanted.
+type quota struct {
+	k      int     // so many; 0: as few as it takes for their probabilities to reach p
+	p      float64 // of 1
+	strict bool    // the probabilities must exceed p
+}
+
+func (q *quota) met(n int, sum float64) bool {
+	if q.k > 0 {
+		return n >= q.k
 	}
-	for i := hi; i < c.n; i++ {
-		if key[i] >= key[lo] && c.better(key, i, lo) {
-			c.swap(i, lo)
-			c.sift(key, lo, hi, 0)
+	return sum > q.p || sum == q.p && !q.strict
+}
+
+// rank orders candidates, the best first in numbers: by key, then the lower id.
+func (c *candidates) rank(key []float32, i int) uint64 {
+	b := math.Float32bits(key[i] + 0) // −0 becomes 0
+	if b>>31 != 0 {
+		b = ^b
+	} else {
+		b |= 1 << 31
+	}
+	return uint64(b)<<32 | uint64(^uint32(c.id[i]))
+}
+
+// selectBest keeps the candidates with the largest keys that q asks for, in no particular order; all, if that does not meet q. key is c.logit
+// or c.key. It is a radix selection: each pass counts the candidates by their next digit, keeps those with larger digits than the
+// one where q is met, and goes on among those with that digit. So it is linear also where the distribution is flat: sorting a
+// nucleus of 200,000 tokens takes a hundred times as long.
+func (c *candidates) selectBest(key []float32, q quota) {
+	sum, lo := 0.0, 0 // candidates [0, lo) are chosen; sum is their probability
+	for shift := 64 - digits; c.n-lo > few; shift = max(shift-digits, 0) {
+		digit, met := c.boundary(key, q, shift, lo, &sum)
+		if !met {
+			return
 		}
+		n, chosen := lo, lo
+		for i := lo; i < c.n; i++ {
+			d := uint32(c.rank(key, i)>>shift) & (1<<digits - 1)
+			if d < digit {
+				continue
+			}
+			c.move(n, i)
+			if d > digit {
+				c.swap(n, chosen)
+				chosen++
+			}
+			n++
+		}
+		lo = chosen
+		c.cut(n)
+		key = key[:n]
 	}
-	for end := hi - 1; end > lo; end-- {
-		c.swap(lo, end)
-		c.sift(key, lo, end, 0)
+	c.sort(key, lo)
+	for n := lo; n < c.n; n++ {
+		if sum += float64(c.p[n]); q.met(n+1, sum) {
+			c.cut(n + 1)
+		}
 	}
 }
 
-// better tells whether candidate i comes before candidate j.
-func (c *candidates) better(key []float32, i, j int) bool {
-	return key[i] > key[j] || key[i] == key[j] && c.id[i] < c.id[j]
+// boundary finds the digit of the candidates from lo on where q is met, and adds the probabilities of those with larger ones to sum.
+func (c *candidates) boundary(key []float32, q quota, shift, lo int, sum *float64) (digit uint32, met bool) {
+	h := &c.hist
+	clear(h.n[:])
+	if q.k == 0 {
+		clear(h.mass[:])
+	}
+	for i := lo; i < c.n; i++ {
+		d := uint32(c.rank(key, i)>>shift) & (1<<digits - 1)
+		h.n[d]++
+		if q.k == 0 {
+			h.mass[d] += float64(c.p[i])
+		}
+	}
+	n := lo
+	for d := len(h.n) - 1; d >= 0; d-- {
+		if h.n[d] == 0 {
+			continue
+		}
+		n += int(h.n[d])
+		if q.met(n, *sum+h.mass[d]) {
+			return uint32(d), true
+		}
+		*sum += h.mass[d]
+	}
+	return 0, false
 }
 
-// sift moves the element at root of the heap in [lo, hi) down until both its children are better.
-func (c *candidates) sift(key []float32, lo, hi, root int) {
-	for {
-		child := 2*root + 1
-		if lo+child >= hi {
-			return
+// sort sorts the few candidates from lo on, the best first.
+func (c *candidates) sort(key []float32, lo int) {
+	for i := lo + 1; i < c.n; i++ {
+		for j := i; j > lo && c.rank(key, j) > c.rank(key, j-1); j-- {
+			c.swap(j, j-1)
 		}
-		if lo+child+1 < hi && c.better(key, lo+child, lo+child+1) {
-			child++
-		}
-		if !c.better(key, lo+root, lo+child) {
-			return
-		}
-		c.swap(lo+root, lo+child)
-		root = child
+	}
+}
+
+// move copies candidate i to place n ≤ i.
+func (c *candidates) move(n, i int) {
+	c.id[n], c.logit[n], c.p[n] = c.id[i], c.logit[i], c.p[i]
+	if len(c.key) > 0 {
+		c.key[n] = c.key[i]
 	}
 }
 
 func (c *candidates) swap(i, j int) {
+	if i == j {
+		return
+	}
 	c.id[i], c.id[j] = c.id[j], c.id[i]
 	c.logit[i], c.logit[j] = c.logit[j], c.logit[i]
 	c.p[i], c.p[j] = c.p[j], c.p[i]

@@ -19,8 +19,9 @@ func init() {
 	})
 }
 
-// temperature divides logits. With a spread it is dynamic: between t−spread and t+spread, by the entropy of the candidates
-// relative to the largest that so many could have.
+// temperature divides logits. With a spread it is dynamic (llama.cpp pull request 4972): between t−spread and t+spread, by the entropy
+// of the candidates relative to the largest that so many could have. Candidates of no probability do not count there, which
+// llama.cpp's do: what steps before this one took away must not lower the temperature.
 type temperature struct {
 	t, spread float32
 	power     float64
@@ -58,20 +59,20 @@ func (c *candidates) entropy() (h float64, top float32, lse float64) {
 	return h, top, lse
 }
 
-// heat divides the logits by t; where that leaves the range of float32, only the best candidate remains.
+// heat divides the logits by t. Where the largest leaves the range of float32 by that, only the best candidate remains; smaller ones
+// may become −∞, for they have no probability then.
 func (c *candidates) heat(t float32) {
-	var largest float32
-	for _, l := range c.logit {
-		if l > negInf {
-			largest = max(largest, float32(math.Abs(float64(l))))
-		}
-	}
-	if !(largest/t <= math.MaxFloat32) {
-		c.top(1)
-		c.cut(1)
+	if top := c.max(); t == 0 || !(math.Abs(float64(top/t)) <= math.MaxFloat32) {
+		c.single()
 		return
 	}
 	for i, l := range c.logit {
 		c.logit[i] = l / t
 	}
+}
+
+// single keeps the most probable candidate.
+func (c *candidates) single() {
+	c.move(0, c.best())
+	c.cut(1)
 }

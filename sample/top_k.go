@@ -1,6 +1,10 @@
 package sample
 
-import "math"
+import (
+	"math"
+
+	"github.com/godwit-ai/godwit/internal/vec"
+)
 
 func init() {
 	register("top_k", kind{
@@ -14,12 +18,57 @@ func init() {
 	})
 }
 
-// topK keeps the k most probable tokens.
+// topK keeps the k most probable tokens (Fan and others, arXiv 1805.04833); of equals those with the lower ids.
 type topK int
 
 func (k topK) apply(c *candidates) {
 	if int(k) < c.n {
-		c.top(int(k))
-		c.cut(int(k))
+		c.presift(int(k))
+		c.selectBest(c.logit, quota{k: int(k)})
+	}
+}
+
+// strip is the number of neighbours of which presift takes the largest.
+const strip = 64
+
+// presift drops most of what cannot be among the k best, at the speed of a maximum: the k-th largest of the strips' maxima is a bound
+// that at least k candidates reach. At 262,144 candidates and k = 40 it leaves about 41.
+func (c *candidates) presift(k int) {
+	n := c.n / strip // a rest shorter than a strip gives no maximum, which only lowers the bound
+	if n < 4*k {
+		return
+	}
+	for i := range n {
+		c.p[i] = vec.Max(c.logit[i*strip : (i+1)*strip])
+	}
+	c.keep(kth(c.p[:n], k))
+}
+
+// kth returns the k-th largest of x, k ≤ len(x), and permutes x: quickselect.
+func kth(x []float32, k int) float32 {
+	for k--; ; { // k counts from 0 now
+		pivot := x[len(x)/2]
+		lo, hi := 0, len(x) // [0, lo) is larger than the pivot, [hi, …) smaller
+		for i := 0; i < hi; {
+			switch {
+			case x[i] > pivot:
+				x[i], x[lo] = x[lo], x[i]
+				lo++
+				i++
+			case x[i] < pivot:
+				hi--
+				x[i], x[hi] = x[hi], x[i]
+			default:
+				i++
+			}
+		}
+		switch {
+		case k < lo:
+			x = x[:lo]
+		case k < hi:
+			return pivot
+		default:
+			x, k = x[hi:], k-hi
+		}
 	}
 }

@@ -14,7 +14,8 @@ func init() {
 	})
 }
 
-// topNSigma keeps the logits that are within n standard deviations of the largest. Banned tokens do not count.
+// topNSigma keeps the logits that are within n standard deviations, of the whole population, of the largest (Tang and others,
+// arXiv 2411.07641). Banned tokens do not count.
 type topNSigma float32
 
 func (n topNSigma) apply(c *candidates) {

@@ -12,30 +12,14 @@ func init() {
 	})
 }
 
-// topP keeps the fewest tokens whose probabilities reach p, the most probable first.
+// topP keeps the fewest tokens whose probabilities reach p, the most probable first and of equals those with the lower ids: the nucleus
+// (Holtzman and others, arXiv 1904.09751). The token that reaches p is in it.
 type topP float32
 
 func (p topP) apply(c *candidates) {
-	c.softmax()
-	c.cut(c.nucleus(c.logit, float64(p), false))
-}
-
-// nucleus sorts as many candidates to the front as it takes for their probabilities to reach p (to exceed it, with strict),
-// and returns that number. It sorts in growing steps, since a few dozen tokens hold most of the probability.
-func (c *candidates) nucleus(key []float32, p float64, strict bool) int {
-	sum, n := 0.0, 0
-	for k := 64; n < c.n; k *= 8 {
-		k = min(k, c.n)
-		if &key[0] == &c.logit[0] {
-			c.top(k)
-		} else {
-			c.sortBest(key, n, k)
-		}
-		for ; n < k; n++ {
-			if sum += float64(c.p[n]); sum > p || sum == p && !strict {
-				return n + 1
-			}
-		}
-	}
-	return c.n
+	top, lse := c.softmax()
+	// All tokens less probable than (1−p)/n together have less than 1−p, so p is reached without them; half of it leaves room for
+	// rounding. In a peaked distribution few tokens remain to be sorted.
+	c.keep(float32(float64(top) + lse + ln(float64(1-p)/2/float64(c.n))))
+	c.selectBest(c.logit, quota{p: float64(p)})
 }

@@ -15,7 +15,7 @@ func init() {
 }
 
 // typical keeps the tokens whose surprise is nearest to the expected one, until their probabilities exceed p (Meister and
-// others, arXiv 2202.00666).
+// others, arXiv 2202.00666). Unlike llama.cpp's, it survives tokens without any probability: they add nothing to the entropy.
 type typical float32
 
 func (p typical) apply(c *candidates) {
@@ -27,8 +27,6 @@ func (p typical) apply(c *candidates) {
 	for i, l := range c.logit {
 		c.key[i] = -float32(math.Abs(lse - (float64(l) - float64(top)) - entropy))
 	}
-	n := c.nucleus(c.key, float64(p), true)
+	c.selectBest(c.key, quota{p: float64(p), strict: true})
 	c.key = c.key[:0]
-	c.order = 0
-	c.cut(n)
 }

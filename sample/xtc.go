@@ -11,13 +11,13 @@ func init() {
 			if p.XTCProbability == 0 || p.XTCThreshold > 0.5 { // at most one token is above one half
 				return nil
 			}
-			return &xtc{p.XTCProbability, p.XTCThreshold, ch}
+			return &xtc{p.XTCProbability, or(p.XTCThreshold, 0.1), ch}
 		},
 	})
 }
 
-// xtc (exclude top choices) takes away, now and then, all tokens that reach the threshold except the least probable of
-// them.
+// xtc (exclude top choices; text-generation-webui pull request 6335) takes away, now and then, all tokens that reach the threshold
+// except the least probable of them, of equals the one with the highest id.
 type xtc struct {
 	probability, threshold float32
 	ch                     *Chain
@@ -28,20 +28,18 @@ func (s *xtc) apply(c *candidates) {
 		return
 	}
 	c.softmax()
-	reach := 0
-	for _, p := range c.p {
-		if p >= s.threshold {
-			reach++
+	least := -1 // of the candidates that reach the threshold, the one of lowest rank
+	for i, p := range c.p {
+		if p >= s.threshold && (least < 0 || c.rank(c.logit, i) < c.rank(c.logit, least)) {
+			least = i
 		}
 	}
-	if reach < 2 {
-		return
+	n := 0
+	for i, p := range c.p {
+		if p < s.threshold || i == least {
+			c.move(n, i)
+			n++
+		}
 	}
-	c.top(reach)
-	drop := reach - 1
-	for i := drop; i < c.n; i++ {
-		c.swapTo(i-drop, i)
-	}
-	c.order -= drop
-	c.cut(c.n - drop)
+	c.cut(n)
 }

@@ -90,7 +90,10 @@ func (s *Stream) push(dst []byte, id ID) []byte {
 	switch kind {
 	case Control, Unknown:
 		if s.Special {
-			dst = s.t.AppendPiece(s.flush(dst), id)
+			// A name is text of its own, however much of a character its bytes are: a file may hold any.
+			dst = s.flush(dst)
+			s.held = s.t.AppendPiece(s.held, id)
+			dst = s.flush(s.emit(dst))
 		}
 		s.anew()
 		return dst
@@ -106,6 +109,12 @@ func (s *Stream) push(dst []byte, id ID) []byte {
 	if kind == UserDefined {
 		s.anew()
 	}
+	return s.emit(dst)
+}
+
+// emit appends what is complete of s.held to dst. It is the only way for bytes of the vocabulary into the text, so that the
+// text is UTF-8 whatever they are.
+func (s *Stream) emit(dst []byte) []byte {
 	dst, rest := appendWhole(dst, s.held)
 	s.held = s.held[:copy(s.held, rest)]
 	return dst
@@ -114,6 +123,7 @@ func (s *Stream) push(dst []byte, id ID) []byte {
 // anew notes that Encode has put a space before what follows.
 func (s *Stream) anew() { s.first = s.first || s.whole && s.t.spacePrefix }
 
+// flush appends U+FFFD to dst for a character that was left incomplete.
 func (s *Stream) flush(dst []byte) []byte {
 	if len(s.held) > 0 {
 		dst = append(dst, string(utf8.RuneError)...)

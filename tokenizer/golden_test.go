@@ -53,6 +53,7 @@ func loadGolden(t testing.TB, name string) *Tokenizer {
 
 type goldenCase struct {
 	Text  string `json:"text"`
+	Bytes []byte `json:"bytes"` // instead of Text, if it is no UTF-8: base64
 	IDs   []ID   `json:"ids"`
 	Plain bool   `json:"plain"` // control tokens in the text are letters
 	BOS   bool   `json:"bos"`   // with the tokens that the file asks for at the ends
@@ -80,6 +81,9 @@ func goldenCases(t testing.TB, name string) []goldenCase {
 		var c goldenCase
 		if err := json.Unmarshal(sc.Bytes(), &c); err != nil {
 			t.Fatalf("%s: %v", name, err)
+		}
+		if c.Bytes != nil {
+			c.Text = string(c.Bytes)
 		}
 		cases = append(cases, c)
 	}

@@ -1,10 +1,7 @@
 package tokenizer
 
 import (
-	"encoding/json"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -70,21 +67,10 @@ func TestRoundTrip(t *testing.T) {
 // TestStreamSplitsAnywhere: what a stream gives piece by piece is whole characters, and joined the same as in one piece,
 // wherever the ids come from; bytes that are no UTF-8 give what Python's decode(errors="replace") gives.
 func TestStreamSplitsAnywhere(t *testing.T) {
-	var cases []struct {
-		Bytes []byte // base64
-		Text  string
-	}
-	data, err := os.ReadFile(filepath.Join("..", "testdata", "tokenizer", "decode.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(data, &cases); err != nil || len(cases) < 100 {
-		t.Fatalf("%d cases, %v", len(cases), err)
-	}
 	rnd := rand.New(rand.NewPCG(9, 10))
 	for _, model := range []string{"gpt2", "llama"} {
 		tok := tiny(model).must(t)
-		for _, c := range cases {
+		for _, c := range decodeCases(t) {
 			var ids []ID
 			for _, b := range c.Bytes {
 				ids = append(ids, tok.index().bytes[b])

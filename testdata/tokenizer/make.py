@@ -5,6 +5,8 @@
     python3 testdata/tokenizer/make.py            # rewrites the fixtures
     python3 testdata/tokenizer/make.py --model smollm2=FILE.gguf --model gemma3=FILE.gguf  # models/*.jsonl, by llama.cpp
     python3 testdata/tokenizer/make.py --fuzz N --out DIR [--seed S]   # the same vocabularies, N random texts each
+    python3 testdata/tokenizer/make.py --fuzz N --out DIR --model …    # a real vocabulary, N random texts, some no UTF-8
+    go test ./tokenizer -run 'Golden|RealModels' -golden DIR           # compares with what --fuzz wrote
 
 The vocabularies are trained on the Apache licence and on the words below; the references are Hugging Face tokenizers (with
 the regular expressions of the families' own tokenizer.json files), Google's sentencepiece, and llama.cpp where neither of
@@ -16,7 +18,7 @@ import gguf
 import sentencepiece as spm
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from texts import CURATED, WORDS, random_text
+from texts import CURATED, WORDS, random_text, wild_text
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
@@ -278,7 +280,7 @@ class LlamaCpp:
         self.vocab = llama_cpp.llama_model_get_vocab(self.model)
 
     def __call__(self, text, plain=False, bos=False):
-        data = text.encode()
+        data = text if isinstance(text, bytes) else text.encode()
         room = 2 * len(data) + 16
         ids = (self.lib.llama_token * room)()
         n = self.lib.llama_tokenize(self.vocab, data, len(data), ids, room, bos, not plain)
@@ -286,12 +288,29 @@ class LlamaCpp:
             raise ValueError("llama_tokenize: %d" % n)
         return ids[:n]
 
+    def added(self):
+        """The texts of the control and added tokens, at most 300 of them: the others are like them."""
+        all = range(self.lib.llama_vocab_n_tokens(self.vocab))
+        special = self.lib.LLAMA_TOKEN_ATTR_CONTROL | self.lib.LLAMA_TOKEN_ATTR_USER_DEFINED
+        ids = [i for i in all if self.lib.llama_vocab_get_attr(self.vocab, i) & special]
+        return [self.lib.llama_vocab_get_text(self.vocab, i).decode() for i in ids[::-(-len(ids) // 300)]]
+
 
 def cases(name, ref, texts, out, **how):
     """Writes what ref makes of each text; how is passed to ref and kept with the case: plain=True, bos=True."""
     with open(os.path.join(out, name + ".jsonl"), "w") as f:
         for t in texts:
             f.write(json.dumps({"text": t, "ids": ref(t, **how), **how}, ensure_ascii=True, separators=(",", ":")) + "\n")
+
+
+def written(text):
+    """A text as a case holds it: as it is, or in base64 if it is no UTF-8."""
+    if isinstance(text, bytes):
+        try:
+            text = text.decode()
+        except UnicodeDecodeError:
+            return {"bytes": base64.b64encode(text).decode()}
+    return {"text": text}
 
 
 def append(out, name, rows):
@@ -320,12 +339,16 @@ def known(tok):
     return lambda text: all(map(ok, text))
 
 
-def model_cases(spec, texts, out):
-    """What llama.cpp makes of the texts with a real model's vocabulary, in turn with control tokens as letters and with BOS."""
+def model_cases(spec, texts, out, fuzz=None):
+    """What llama.cpp makes of the texts with a real model's vocabulary, in turn with control tokens as letters and with BOS.
+    With fuzz, a source of random numbers, the texts are random ones."""
     name, _, path = spec.partition("=")
     ref = LlamaCpp(path)
+    if fuzz:
+        added = ref.added()
+        texts = [wild_text(fuzz, added) if i % 4 else random_text(fuzz, added) for i in range(len(texts))]
     os.makedirs(os.path.join(out, "models"), exist_ok=True)
-    rows = [{"text": t, "ids": ref(t, plain=i % 3 == 1, bos=i % 3 == 2), "plain": i % 3 == 1, "bos": i % 3 == 2}
+    rows = [{**written(t), "ids": ref(t, plain=i % 3 == 1, bos=i % 3 == 2), "plain": i % 3 == 1, "bos": i % 3 == 2}
             for i, t in enumerate(texts)]
     open(os.path.join(out, "models", name + ".jsonl"), "w").close()
     append(os.path.join(out, "models"), name, rows)
@@ -355,13 +378,14 @@ def main():
     os.makedirs(out, exist_ok=True)
     rnd = random.Random(args.seed)
     if args.fuzz:
-        texts = [random_text(rnd, SPECIAL + ADDED) for _ in range(args.fuzz)]
+        texts = [random_text(rnd, SPECIAL + ADDED) if i % 2 else wild_text(rnd, SPECIAL + ADDED).decode(errors="ignore")
+                 for i in range(args.fuzz)]
     else:
         with open(os.path.join(HERE, "finds.json"), encoding="utf-8") as f:
             finds = json.load(f)
         texts = CURATED + finds + [random_text(rnd, SPECIAL + ADDED) for _ in range(40)]
     for spec in args.model:
-        model_cases(spec, texts, out)
+        model_cases(spec, texts, out, rnd if args.fuzz else None)
     if args.model:
         return
     short = [t for t in CURATED if len(t) < 40][::4] + ["<s>a</s> b", "a <|im_end|>  b", "[CLS] a [SEP]", "</s>"]

@@ -68,3 +68,49 @@ def random_text(rnd, specials):
         else:
             parts.append(" " + rnd.choice(WORDS))
     return "".join(parts)
+
+
+# Bytes that are no UTF-8: cut characters, surrogates, overlong forms, beyond the last character.
+BROKEN = [b"\xff", b"\x80", b"\xbf\xbf", b"\xc3", b"\xe4\xb8", b"\xe2\x96", b"\xf0\x9f\x91", b"\xf0\x9f", b"\xed\xa0\x80",
+          b"\xed\xa0\xbd\xed\xb8\x80", b"\xc0\xaf", b"\xe0\x80\xaf", b"\xfe", b"\xf8\x88\x80\x80\x80"]
+EMOJI = "👩👨👧👦🏳️🏴🧑🚀🔬❤️‍🔥🏽🏿🇩🇪🇫🇷#*0©™☃♂♀👍"
+MARKS = "\u0300\u0301\u0308\u0327\u0338\u0345\u05b0\u064b\u0901\u093c\u094d\u0e31\u0e48\u1ab0\u20dd\u20e3\u302a\u3099\ufe00\ufe0f\U000e0100"
+ODD = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u034f\u061c\u200e\u202e\u2066\ufffc\ufffd\ufffe\uffff\U0001ffff\U0010ffff\ue000\u0378\u2581\u0120\u010a"
+
+
+def wild_text(rnd, specials):
+    """Bytes that no author wrote: long runs, controls, stacks of marks, joined emoji, cut and doubled special tokens, any code
+    point that there is, and in one of four texts bytes that are no UTF-8."""
+    broken, parts = rnd.random() < 0.25, []
+    for _ in range(rnd.randint(1, 12)):
+        r = rnd.random()
+        if r < 0.14:  # one character, or a few in turn
+            unit = rnd.choice([" ", "\n", "\t", "\r\n", "0", "7", "12", " \n", "\n ", "\t ", "a", "=", "-", ".", "\u2581", "\u00a0", "\u3000", "é", "中", "👍"])
+            part = unit * rnd.choice([1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 100, 300])
+        elif r < 0.22:
+            part = "".join(rnd.choice("0123456789 ,.\n½²٣๔") for _ in range(rnd.randint(1, 40)))
+        elif r < 0.32:
+            part = "".join(chr(rnd.choice([rnd.randrange(0x20), rnd.randrange(0x7F, 0xA1)])) for _ in range(rnd.randint(1, 6)))
+        elif r < 0.40:
+            part = rnd.choice("aéЖא中 \n1") + "".join(rnd.choice(MARKS) for _ in range(rnd.randint(1, 9)))
+        elif r < 0.48:
+            part = rnd.choice(["\u200d", "", "\ufe0f\u200d"]).join(rnd.choice(EMOJI) for _ in range(rnd.randint(1, 7)))
+        elif r < 0.53:
+            part = "".join(rnd.choice(ODD) for _ in range(rnd.randint(1, 4)))
+        elif r < 0.65:
+            part = rnd.choice(specials)
+            how = rnd.randrange(6)
+            part = [part, part * 2, part[:-1], part[1:], " " + part + " ", part[:rnd.randint(0, len(part))] + part][how]
+        elif r < 0.75:
+            part = "".join(chr(c) for c in (rnd.randrange(0x110000) for _ in range(rnd.randint(1, 5))) if not 0xD800 <= c < 0xE000)
+        elif r < 0.85:
+            lo, hi = rnd.choice(RANGES)
+            part = "".join(chr(rnd.randrange(lo, hi)) for _ in range(rnd.randint(1, 8)))
+        elif r < 0.92:
+            part = rnd.choice(["", " ", "  ", "\n"]) + rnd.choice(WORDS) + rnd.choice(["", "'s", "'LL", "\u2019s", "'ſ", "'", "_", "-"])
+        else:
+            part = "".join(rnd.choice("aB1 .!'/\n\r\t(é中\u0301½Σ\u00a0\u2581_$^|") for _ in range(rnd.randint(3, 30)))
+        parts.append(part.encode("utf-8"))
+        if broken and rnd.random() < 0.4:
+            parts.append(rnd.choice(BROKEN) if rnd.random() < 0.7 else bytes([rnd.randrange(0x80, 0xF0)]))
+    return b"".join(parts)

@@ -1,0 +1,223 @@
+package attention
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/godwit-ai/godwit/internal/par"
+	"github.com/godwit-ai/godwit/seq"
+)
+
+// fixture is the input of one layer over a whole session.
+type fixture struct {
+	text        string // the layer's plan
+	layer       Layer
+	shape       Shape
+	n           int
+	q, k, v     []float32 // [n, Heads, Dim], [n, KVHeads, Dim], [n, KVHeads, VDim]
+	short, long []float32 // long RoPE's divisors
+}
+
+// newFixture fills it with sums of uniform numbers, which every CPU computes alike.
+func newFixture(t testing.TB, text string, sh Shape, n int, seed uint64) *fixture {
+	t.Helper()
+	if sh.VDim == 0 {
+		sh.VDim = sh.Dim
+	}
+	p, err := ParsePlan(text, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{text: text, layer: p.Layers[0], shape: sh, n: n}
+	for i := range sh.Dim / 2 {
+		f.short, f.long = append(f.short, 1+float32(i)/20), append(f.long, 1+float32(i)*0.75)
+	}
+	if f.layer.Pos != nil {
+		dims := sh.Dim
+		if r, ok := f.layer.Pos.(Rope); ok && r.Dims != 0 {
+			dims = r.Dims
+		}
+		f.layer.Pos = withFactors(f.layer.Pos, f.short[:dims/2], f.long[:dims/2])
+	}
+	rng := rand.New(rand.NewPCG(seed, uint64(n)))
+	fill := func(n int, scale float64) []float32 {
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = float32((rng.Float64() + rng.Float64() + rng.Float64() - 1.5) * scale)
+		}
+		return x
+	}
+	f.q, f.k, f.v = fill(n*sh.Heads*sh.Dim, 3), fill(n*sh.KVHeads*sh.Dim, 2), fill(n*sh.KVHeads*sh.VDim, 2)
+	return f
+}
+
+// withScore adds what a plan's text does not hold.
+func (f *fixture) withScore(softcap float32, sinks bool) *fixture {
+	f.layer.Score.Softcap = softcap
+	if sinks {
+		for h := range f.shape.Heads {
+			f.layer.Score.Sinks = append(f.layer.Score.Sinks, float32(h%5)-1.5)
+		}
+	}
+	return f
+}
+
+// bound is how far from the oracle a result may be; values are about 1. A rotated key's last bit can change which half
+// it is rounded to: 2⁻¹¹ of one of the products of a logit.
+func (f *fixture) bound() float64 {
+	plan := readPlan(f.text)
+	if plan["key"] == "f32" || plan["pos"] == "none" {
+		return 4e-6
+	}
+	return 4e-4
+}
+
+// steps cuts n rows into steps of the given sizes, the last size repeated.
+type steps []int
+
+func (s steps) cut(n int) (out []int) {
+	for i := 0; n > 0; i++ {
+		c := min(n, s[min(i, len(s)-1)])
+		out, n = append(out, c), n-c
+	}
+	return out
+}
+
+// runner feeds a fixture to a core.
+type runner struct {
+	f    *fixture
+	c    *Core
+	st   seq.State
+	team seq.Team
+	mem  seq.Arena
+	out  []float32 // [n, Heads, VDim]
+	lost []float32 // [n, Heads, VDim] where feed writes
+	k    []float32
+}
+
+func (f *fixture) runner(t testing.TB, maxLen, maxChunk int) *runner {
+	t.Helper()
+	c, err := f.layer.Core(f.shape)
+	if err != nil {
+		t.Fatalf("%s: %v", f.text, err)
+	}
+	st, err := c.NewState(&seq.Env{MaxLen: maxLen, MaxChunk: maxChunk})
+	if err != nil {
+		t.Fatalf("%s: %v", f.text, err)
+	}
+	return &runner{f: f, c: c, st: st, team: par.Serial(), out: make([]float32, f.n*f.shape.Heads*f.shape.VDim),
+		lost: make([]float32, f.n*f.shape.Heads*f.shape.VDim), k: make([]float32, len(f.k))}
+}
+
+// step feeds the next n rows.
+func (r *runner) step(n int) error {
+	f, sh, lo := r.f, r.f.shape, r.st.Len()
+	copy(r.k, f.k[lo*sh.KVHeads*sh.Dim:(lo+n)*sh.KVHeads*sh.Dim])
+	at := seq.Step{First: lo, N: n, Team: r.team, Mem: &r.mem}
+	return r.c.Run(r.out[lo*sh.Heads*sh.VDim:], f.q[lo*sh.Heads*sh.Dim:], r.k, f.v[lo*sh.KVHeads*sh.VDim:], r.st, &at)
+}
+
+func (r *runner) all(cut []int) error {
+	for _, n := range cut {
+		if err := r.step(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// feed runs a step on the fixture's first n rows, whatever the row of the session, and drops its results.
+func (r *runner) feed(n int) error {
+	at := seq.Step{First: r.st.Len(), N: n, Team: r.team, Mem: &r.mem}
+	copy(r.k, r.f.k)
+	return r.c.Run(r.lost, r.f.q, r.k, r.f.v, r.st, &at)
+}
+
+// scatter is a team that does the pieces one after another, in any order and by any worker.
+type scatter struct {
+	workers int
+	rng     *rand.Rand
+}
+
+func newScatter(workers int) scatter {
+	return scatter{workers, rand.New(rand.NewPCG(uint64(workers), 9))}
+}
+
+func (s scatter) Workers() int { return s.workers }
+func (s scatter) Err() error   { return nil }
+
+func (s scatter) Run(n, grain int, t seq.Task) error {
+	for _, i := range s.rng.Perm((n + grain - 1) / grain) {
+		t.Do(s.rng.IntN(s.workers), i*grain, min((i+1)*grain, n))
+	}
+	return nil
+}
+
+// differ compares with the oracle.
+func differ(got []float32, want []float64, bound float64) error {
+	for i, w := range want {
+		if d := math.Abs(float64(got[i]) - w); !(d <= bound) {
+			return fmt.Errorf("element %d: %v, want %v (±%g)", i, got[i], w, bound)
+		}
+	}
+	return nil
+}
+
+func sameBits(got, want []float32) error {
+	for i, w := range want {
+		if math.Float32bits(got[i]) != math.Float32bits(w) {
+			return fmt.Errorf("element %d: %v (%x), want %v (%x)", i, got[i], math.Float32bits(got[i]), w, math.Float32bits(w))
+		}
+	}
+	return nil
+}
+
+// spanTexts are the examples of every span, and sums of two.
+func spanTexts() (texts []string) {
+	for i, a := range spans.kinds {
+		texts = append(texts, a.examples...)
+		for _, b := range spans.kinds[i+1:] {
+			for n := range max(len(a.examples), len(b.examples)) {
+				texts = append(texts, a.examples[n%len(a.examples)]+"+"+b.examples[n%len(b.examples)])
+			}
+		}
+	}
+	return texts
+}
+
+// posTexts are the examples of every scheme, and RoPE with every scaling.
+func posTexts() (texts []string) {
+	for _, k := range schemes.kinds {
+		texts = append(texts, k.examples...)
+	}
+	for _, k := range scalings.kinds {
+		for _, s := range k.examples {
+			texts = append(texts, "rope(base=10000)+"+s)
+		}
+	}
+	return texts
+}
+
+// kvTexts are all pairs of codecs.
+func kvTexts() (texts []string) {
+	var all []string
+	for _, k := range codecs.kinds {
+		all = append(all, k.examples...)
+	}
+	for _, k := range all {
+		for _, v := range all {
+			texts = append(texts, strings.TrimSpace("key="+k+" value="+v))
+		}
+	}
+	return texts
+}
+
+func layoutTexts() (texts []string) {
+	for _, k := range layouts.kinds {
+		texts = append(texts, k.examples...)
+	}
+	return texts
+}

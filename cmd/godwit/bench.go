@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/godwit-ai/godwit"
+)
+
+// benchRow is one line of `bench`: Prompt tokens read or Gen tokens generated, with Depth tokens held already.
+type benchRow struct {
+	Model   string  `json:"model"`
+	Prompt  int     `json:"prompt"`
+	Gen     int     `json:"gen"`
+	Depth   int     `json:"depth"`
+	TPS     float64 `json:"tps"`
+	GBps    float64 `json:"gbps"` // weights read, of generation
+	Threads int     `json:"threads"`
+	Plan    string  `json:"plan"`
+	Hash    string  `json:"logits_hash"`
+}
+
+func (a *app) benchCommand() *cobra.Command {
+	var prompt, gen, repeat int
+	var depths []int
+	c := &cobra.Command{
+		Use:   "bench MODEL",
+		Short: "Measure tokens per second of reading and of generating",
+		Example: `  godwit bench smollm2:135m -p 512 -n 128
+  godwit bench smollm2:135m -p 512 -n 64 -d 0,4096,7000 --json`,
+		Args: argCount(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			m, err := a.open(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			defer m.Close()
+			var rows []benchRow
+			for _, d := range depths {
+				r, err := a.bench(cmd.Context(), m, prompt, gen, d, repeat)
+				if err != nil {
+					return err
+				}
+				for i := range r {
+					r[i].Model = args[0]
+					if !a.json {
+						fmt.Fprintf(a.out, "prompt %5d  gen %4d  depth %6d  %9.1f tok/s  %6.2f ms/tok  %5.1f GB/s  logits %s\n",
+							r[i].Prompt, r[i].Gen, r[i].Depth, r[i].TPS, 1e3/r[i].TPS, r[i].GBps, r[i].Hash)
+					}
+				}
+				rows = append(rows, r...)
+			}
+			if a.json {
+				return a.print(map[string]any{"rows": rows})
+			}
+			return nil
+		},
+	}
+	a.modelFlags(c)
+	f := c.Flags()
+	f.IntVarP(&prompt, "prompt", "p", 512, "tokens of a prompt to read; 0: none")
+	f.IntVarP(&gen, "gen", "n", 128, "tokens to generate; 0: none")
+	f.IntSliceVarP(&depths, "depths", "d", []int{0}, "tokens held before")
+	f.IntVarP(&repeat, "repeat", "r", 3, "runs, of which the fastest counts")
+	return c
+}
+
+// bench measures on tokens of no meaning: no step depends on what they are.
+func (a *app) bench(ctx context.Context, m *godwit.Model, prompt, gen, depth, repeat int) ([]benchRow, error) {
+	o := a.sessionOptions()
+	o.Context = max(o.Context, depth+max(prompt, gen))
+	s, err := m.NewSession(o)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	tokens := make([]int32, max(depth, prompt, gen))
+	for i := range tokens {
+		tokens[i] = int32((i*7919 + 11) % m.Info().Vocab)
+	}
+	b := a.bar("filling the cache", false)
+	err = s.Feed(ctx, tokens[:depth], b.tokens)
+	b.done()
+	if err != nil {
+		return nil, err
+	}
+	measure := func(n int, step func() error) (best benchRow, err error) {
+		for range max(1, repeat) {
+			start := time.Now()
+			if err := step(); err != nil {
+				return best, err
+			}
+			tps := float64(n) / time.Since(start).Seconds()
+			if tps > best.TPS {
+				st := s.Stats()
+				best = benchRow{Depth: depth, TPS: tps, Threads: m.Threads(), Plan: m.Plan(), Hash: st.LogitsHash,
+					GBps: tps * float64(st.WeightBytes) / 1e9}
+			}
+			if err := s.Rewind(ctx, depth, nil); err != nil {
+				return best, err
+			}
+		}
+		return best, nil
+	}
+	var rows []benchRow
+	if prompt > 0 {
+		r, err := measure(prompt, func() error { return s.Feed(ctx, tokens[:prompt], nil) })
+		if err != nil {
+			return nil, err
+		}
+		r.Prompt, r.GBps = prompt, 0
+		rows = append(rows, r)
+	}
+	if gen > 0 {
+		r, err := measure(gen, func() error {
+			for i := range gen {
+				if err := s.Feed(ctx, tokens[i:i+1], nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		r.Gen = gen
+		rows = append(rows, r)
+	}
+	return rows, nil
+}

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/godwit-ai/godwit"
+	"github.com/godwit-ai/godwit/chat"
+)
+
+// turnJSON is one object of `chat --json`, one per answer.
+type turnJSON struct {
+	Prompt   string    `json:"prompt"`
+	TokenIDs []int32   `json:"token_ids"`
+	Text     string    `json:"text"`
+	Finish   string    `json:"finish"`
+	Kept     int       `json:"kept_tokens"` // of earlier turns, not computed again
+	Held     int       `json:"held_tokens"` // in the context after the answer
+	Ctx      int       `json:"ctx"`
+	Stats    statsJSON `json:"stats"` // of the whole session, but for the counts and ttft_ms, which are the answer's
+}
+
+func (a *app) chatCommand() *cobra.Command {
+	t := &talk{app: a}
+	var template string
+	c := &cobra.Command{
+		Use:   "chat [MODEL]",
+		Short: "Talk with a model",
+		Long: `Talk with a model; without a MODEL it is ` + defaultModel + `.
+
+Ctrl-C stops an answer and not the program; at the prompt, twice ends it. A line that ends with \ goes on in the next one.
+When standard input is not a terminal, every line is one message.
+
+` + chatHelp,
+		Example: `  godwit chat smollm2:135m
+  godwit chat model.gguf --system "Answer in one sentence." --temp 0.7
+  printf 'Hello!\nAnd now in French.\n' | godwit chat --json`,
+		Args: argCount(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			name := defaultModel
+			if len(args) > 0 {
+				name = args[0]
+			}
+			if t.max < 0 {
+				return usage("-n %d is not a number of tokens", t.max)
+			}
+			if template != "" {
+				if t.template, err = chat.ByName(template); err != nil {
+					return usageError{err}
+				}
+			}
+			return t.open(cmd.Context(), name)
+		},
+	}
+	a.modelFlags(c)
+	f := c.Flags()
+	f.StringVar(&t.system, "system", "", "instructions to the model, before everything")
+	f.StringVar(&template, "template", "", "chat template to use instead of the model's: "+strings.Join(chat.Names(), ", "))
+	f.IntVarP(&t.max, "max-tokens", "n", defaultMax, "most tokens of one answer; 0: until the model ends it")
+	f.StringArrayVar(&t.stop, "stop", nil, "a text that ends an answer and is not part of it; may be repeated")
+	t.add(c)
+	return c
+}
+
+// talk is a conversation.
+type talk struct {
+	*app
+	sampling
+	template *chat.Template
+	max      int
+	stop     []string
+
+	m      *godwit.Model
+	s      *godwit.Session
+	in     lines
+	params godwit.Sampling
+	system string
+	turns  []godwit.Message // user and assistant by turns; a last user turn waits for its answer
+	made   int              // tokens generated in all
+}
+
+func (t *talk) open(ctx context.Context, name string) (err error) {
+	if t.m, err = t.app.open(ctx, name); err != nil {
+		return err
+	}
+	defer t.m.Close()
+	if t.params, err = t.sampling.params(t.m); err != nil {
+		return err
+	}
+	if t.template == nil {
+		if t.template, err = t.m.Template(); err != nil {
+			return err
+		}
+	}
+	if t.s, err = t.m.NewSession(t.sessionOptions()); err != nil {
+		return err
+	}
+	defer t.s.Close()
+	if t.in, err = t.lines(); err != nil {
+		return err
+	}
+	defer t.in.close()
+	if t.in.interactive() {
+		t.note("%s, %d tokens of context. /help shows the commands; Ctrl-C stops an answer.", name, t.s.Context())
+	}
+	err = t.loop(ctx)
+	if t.made > 0 {
+		t.note("%s", t.summary())
+	}
+	return err
+}
+
+// summary is the one line about the whole chat.
+func (t *talk) summary() string {
+	st := t.s.Stats()
+	return fmt.Sprintf("%d tokens read at %.0f tok/s, %d generated at %.1f tok/s; %d of %d tokens held, KV cache %s; peak %s",
+		st.PrefillTokens, st.PrefillTPS(), t.made, st.DecodeTPS(), t.s.Len(), t.s.Context(), size(st.KVBytes), size(st.PeakRSS))
+}
+
+// loop reads messages and commands until the end of input.
+func (t *talk) loop(ctx context.Context) error {
+	aborted := false
+	for {
+		line, err := t.in.read(ctx)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case errors.Is(err, errAborted):
+			if aborted {
+				return nil
+			}
+			aborted = true
+			t.note("(Ctrl-C again, or /exit, ends the chat)")
+			continue
+		case err != nil:
+			return err
+		}
+		aborted = false
+		switch text := strings.TrimSpace(line); {
+		case text == "":
+		case strings.HasPrefix(text, "/"):
+			done, err := t.command(ctx, text)
+			if err := t.survive(ctx, err); err != nil || done {
+				return err
+			}
+		default:
+			t.turns = append(t.unanswered(), godwit.Message{Role: "user", Content: line})
+			if err := t.survive(ctx, t.answer(ctx)); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// unanswered drops a last question that got no answer: the next one takes its place.
+func (t *talk) unanswered() []godwit.Message {
+	if n := len(t.turns); n > 0 && t.turns[n-1].Role == "user" {
+		return t.turns[:n-1]
+	}
+	return t.turns
+}
+
+// survive says what went wrong and lets the chat go on, unless the whole program is to stop.
+func (t *talk) survive(ctx context.Context, err error) error {
+	var full *godwit.ContextError
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, context.Canceled):
+		t.note("(stopped)")
+	case errors.As(err, &full):
+		t.warn("the context is full: the conversation has %d tokens of %d; /drop forgets the oldest turn (/drop N: so many) and answers again, /clear forgets all, and --ctx allows more",
+			full.Have+full.Want, full.Limit)
+	default:
+		t.warn("%s", sentence(err))
+	}
+	return nil
+}
+
+// messages returns the conversation with its system prompt.
+func (t *talk) messages() []godwit.Message {
+	if t.system == "" {
+		return t.turns
+	}
+	return append([]godwit.Message{{Role: "system", Content: t.system}}, t.turns...)
+}
+
+// answer lets the model answer the last turn.
+func (t *talk) answer(root context.Context) error {
+	ctx, cancel := context.WithCancel(root)
+	defer cancel()
+	stop := func() { cancel() }
+	t.onInterrupt.Store(&stop)
+	defer t.onInterrupt.Store(nil)
+
+	ids, err := t.m.Render(t.template, t.messages())
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	b := t.bar("reading", false)
+	kept, err := t.s.Sync(ctx, ids, b.tokens)
+	b.done()
+	if err != nil {
+		return err
+	}
+	g := godwit.Generation{Sampling: t.params, Max: t.max, Stop: t.stop}
+	t.params.Seed++ // /regen gives another answer
+	r, err := generate(ctx, t.s, g, func(text string) error {
+		if t.json {
+			return nil
+		}
+		_, err := io.WriteString(t.out, text)
+		return err
+	})
+	t.made += len(r.ids)
+	if r.text != "" || r.finish == finishEnd {
+		t.turns = append(t.turns, godwit.Message{Role: "assistant", Content: r.text})
+	}
+	if t.json {
+		stats := statsOf(t.s.Stats(), len(ids), r, start)
+		last := t.turns[len(t.turns)-1]
+		if last.Role == "assistant" {
+			last = t.turns[len(t.turns)-2]
+		}
+		return errors.Join(err, t.print(turnJSON{last.Content, append([]int32{}, r.ids...), r.text, r.finish, kept, t.s.Len(), t.s.Context(), stats}))
+	}
+	if !strings.HasSuffix(r.text, "\n") {
+		fmt.Fprintln(t.out)
+	}
+	if err == nil && r.finish == finishLength {
+		t.note("(stopped after %d tokens; -n allows more)", t.max)
+	}
+	return err
+}

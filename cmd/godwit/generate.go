@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/godwit-ai/godwit"
+	"github.com/godwit-ai/godwit/sample"
+)
+
+// How a generation ended.
+const (
+	finishEnd       = "end"       // the model ended its answer, or a stop text came
+	finishLength    = "length"    // -n tokens were generated
+	finishContext   = "context"   // the context is full
+	finishCancelled = "cancelled" // an interrupt
+)
+
+// answer is what a generation gave.
+type answer struct {
+	ids    []int32
+	text   string
+	top    [][]sample.LogProb
+	finish string
+	first  time.Time // when the first token was known
+}
+
+// generate continues the session's stream and hands each piece of text to emit. A full context and a cancellation are told
+// in the answer's finish and returned as errors; the answer is what there is until then.
+func generate(ctx context.Context, s *godwit.Session, g godwit.Generation, emit func(text string) error) (*answer, error) {
+	r := &answer{finish: finishLength}
+	var text strings.Builder
+	for t, err := range s.Generate(ctx, g) {
+		if r.first.IsZero() {
+			r.first = time.Now()
+		}
+		if err == nil {
+			r.ids = append(r.ids, t.ID)
+			if g.Top > 0 {
+				r.top = append(r.top, t.Top)
+			}
+			if t.End {
+				r.finish = finishEnd
+			}
+		}
+		text.WriteString(t.Text)
+		if t.Text != "" {
+			if e := emit(t.Text); e != nil {
+				return r, e
+			}
+		}
+		if err != nil {
+			r.text = text.String()
+			switch {
+			case errors.Is(err, godwit.ErrContext):
+				r.finish = finishContext
+			case ctx.Err() != nil:
+				r.finish = finishCancelled
+			}
+			return r, err
+		}
+	}
+	r.text = text.String()
+	return r, nil
+}
+
+// statsJSON is the part of several objects that says what a run took.
+type statsJSON struct {
+	PromptTokens    int     `json:"prompt_tokens"`
+	GeneratedTokens int     `json:"generated_tokens"`
+	PrefillTPS      float64 `json:"prefill_tps"`
+	DecodeTPS       float64 `json:"decode_tps"`
+	DecodeGBps      float64 `json:"decode_gbps"` // weights read
+	TTFT            float64 `json:"ttft_ms"`     // from the prompt's beginning to the first token
+	PeakRSS         int64   `json:"peak_rss_bytes"`
+	Anon            int64   `json:"anon_bytes"`
+	KV              int64   `json:"kv_bytes"`
+	LogitsHash      string  `json:"logits_hash"`
+}
+
+// statsOf makes the report of an answer whose prompt was begun at start.
+func statsOf(st godwit.Stats, prompt int, r *answer, start time.Time) statsJSON {
+	s := statsJSON{PromptTokens: prompt, GeneratedTokens: len(r.ids), PrefillTPS: st.PrefillTPS(), DecodeTPS: st.DecodeTPS(),
+		DecodeGBps: st.DecodeGBps(), PeakRSS: st.PeakRSS, Anon: st.Anon, KV: st.KVBytes, LogitsHash: st.LogitsHash}
+	if !r.first.IsZero() {
+		s.TTFT = float64(r.first.Sub(start).Microseconds()) / 1e3
+	}
+	return s
+}
+
+// String is the one-line summary.
+func (s statsJSON) String() string {
+	return fmt.Sprintf("%d prompt tokens at %.0f tok/s, first token after %.0f ms; %d generated at %.1f tok/s, %.1f GB/s; peak %s; logits %s",
+		s.PromptTokens, s.PrefillTPS, s.TTFT, s.GeneratedTokens, s.DecodeTPS, s.DecodeGBps, size(s.PeakRSS), s.LogitsHash)
+}

@@ -1,0 +1,236 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/godwit-ai/godwit"
+	"github.com/godwit-ai/godwit/chat"
+	"github.com/godwit-ai/godwit/sample"
+)
+
+// runJSON is the object of `run --json`.
+type runJSON struct {
+	Model     string             `json:"model"`
+	PromptIDs []int32            `json:"prompt_ids"`
+	TokenIDs  []int32            `json:"token_ids"` // the token that ended the answer included
+	Text      string             `json:"text"`
+	Finish    string             `json:"finish"`
+	Plan      string             `json:"plan"`
+	Seed      uint64             `json:"seed"`
+	Stats     statsJSON          `json:"stats"`
+	Fit       *cutting           `json:"fit,omitempty"` // when the document was cut
+	Top       [][]sample.LogProb `json:"top,omitempty"` // [step][n]
+}
+
+// runOptions are the flags of `run`.
+type runOptions struct {
+	sampling
+	prompt
+	file  string
+	fit   bool
+	named string // --template
+	max   int
+	stop  []string
+	top   int
+}
+
+// defaultMax is how long an answer may get: small models do not always find the end of theirs.
+const defaultMax = 1024
+
+func (a *app) runCommand() *cobra.Command {
+	o := &runOptions{}
+	c := &cobra.Command{
+		Use:   "run [MODEL] [PROMPT] [-f FILE|-]",
+		Short: "Answer one prompt, about a document if there is one",
+		Long: `Answer one prompt and end.
+
+Without a PROMPT it is read from standard input, or asked for on a terminal; without a MODEL it is ` + defaultModel + `. The prompt is
+put into the model's chat template; --raw continues the text as it is.
+
+With -f the file is read first, and the prompt is a question about it. A document that does not fit into the model's
+context is an error that carries the numbers, unless --fit allows to cut it.
+
+The answer goes to standard output, all else to standard error. Ctrl-C ends the answer.`,
+		Example: `  godwit run smollm2:135m "What is the capital of France?"
+  godwit run smollm2:135m -f book.txt --fit "What is this book about?"
+  godwit run model.gguf --raw --temp 0 -n 128 "Once upon a time" --json
+  git diff | godwit run model.gguf -f - "Write a commit message."
+  echo "Tell me a joke." | godwit run`,
+		Args: argCount(0, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			model, err := a.runPrompt(o, args)
+			if err != nil {
+				return err
+			}
+			if !cmd.Flags().Changed("max-tokens") {
+				o.max = 0
+			} else if o.max < 1 {
+				return usage("-n %d is not a number of tokens from 1 on", o.max)
+			}
+			return a.run(cmd.Context(), model, o)
+		},
+	}
+	a.modelFlags(c)
+	f := c.Flags()
+	f.StringVarP(&o.file, "file", "f", "", "a text to read before the prompt; - is standard input")
+	f.BoolVar(&o.fit, "fit", false, "cut the text of -f to what fits into the context, and say so")
+	f.BoolVar(&o.raw, "raw", false, "no chat template: continue the prompt as it is")
+	f.StringVar(&o.system, "system", "", "instructions to the model, before everything")
+	f.StringVar(&o.named, "template", "", "chat template to use instead of the model's: "+strings.Join(chat.Names(), ", "))
+	f.IntVarP(&o.max, "max-tokens", "n", defaultMax, "most tokens to generate")
+	f.StringArrayVar(&o.stop, "stop", nil, "a text that ends the answer and is not part of it; may be repeated")
+	f.IntVar(&o.top, "top", 0, "with --json: the N most probable tokens of each step")
+	o.add(c)
+	return c
+}
+
+// runPrompt finds out what is asked of which model.
+func (a *app) runPrompt(o *runOptions, args []string) (model string, err error) {
+	model = defaultModel
+	switch {
+	case o.raw && (o.system != "" || o.named != ""):
+		return "", usage("--raw has no chat template, so it does not go with --system and --template")
+	case o.top != 0 && !a.json:
+		return "", usage("--top is part of the JSON: give --json too")
+	case o.top < 0:
+		return "", usage("--top %d is not a number of tokens", o.top)
+	case o.fit && o.file == "":
+		return "", usage("--fit cuts the text of -f: give -f FILE too")
+	}
+	if len(args) > 0 {
+		model = args[0]
+	}
+	if len(args) == 1 && !isModel(model) && (strings.ContainsAny(model, " \n?") || o.file != "") {
+		return "", usage("%q is neither a model nor a file; to ask the default model: godwit run %s %q", model, defaultModel, model)
+	}
+	if o.file != "" {
+		if o.document, err = a.read(o.file); err != nil {
+			return "", fmt.Errorf("the text of -f: %w", err)
+		}
+		if strings.TrimSpace(o.document) == "" {
+			return "", fmt.Errorf("the text of -f %s is empty: name a file that has some", o.file)
+		}
+	}
+	switch {
+	case len(args) == 2:
+		o.question = args[1]
+	case o.file == "":
+		if o.question, err = a.ask(); err != nil {
+			return "", err
+		}
+	}
+	if o.document+strings.TrimSpace(o.question) == "" {
+		return "", usage("the prompt is empty: godwit run %s \"a question\"", model)
+	}
+	if o.named != "" {
+		if o.template, err = chat.ByName(o.named); err != nil {
+			return "", usageError{err}
+		}
+	}
+	return model, nil
+}
+
+// ask reads the prompt: all of standard input, or one line from a terminal.
+func (a *app) ask() (string, error) {
+	if _, ok := terminal(a.in); !ok {
+		text, err := io.ReadAll(a.in)
+		return strings.TrimRight(string(text), "\r\n"), err
+	}
+	fmt.Fprint(a.err, "Prompt: ")
+	line, err := bufio.NewReader(a.in).ReadString('\n')
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return strings.TrimSpace(line), err
+}
+
+func (a *app) run(ctx context.Context, model string, o *runOptions) error {
+	m, err := a.open(ctx, model)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	params, err := o.params(m)
+	if err != nil {
+		return err
+	}
+	s, err := m.NewSession(a.sessionOptions())
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	ids, cut, err := a.promptIDs(ctx, m, s, o)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	b := a.bar("reading", false)
+	err = s.Feed(ctx, ids, b.tokens)
+	b.done()
+	if err != nil {
+		return err
+	}
+	g := godwit.Generation{Sampling: params, Max: o.max, Stop: o.stop, Top: o.top}
+	if g.Max == 0 {
+		g.Max = max(1, min(defaultMax, s.Context()-len(ids)))
+	}
+	emit := func(text string) error {
+		if a.json {
+			return nil
+		}
+		_, err := io.WriteString(a.out, text)
+		return err
+	}
+	r, genErr := generate(ctx, s, g, emit)
+	if genErr != nil && r.finish != finishContext && r.finish != finishCancelled {
+		return genErr
+	}
+	stats := statsOf(s.Stats(), len(ids), r, start)
+	if a.json {
+		err = a.print(runJSON{Model: model, PromptIDs: ids, TokenIDs: append([]int32{}, r.ids...), Text: r.text, Finish: r.finish,
+			Plan: m.Plan(), Seed: params.Seed, Stats: stats, Fit: cut, Top: r.top})
+	} else {
+		if !strings.HasSuffix(r.text, "\n") {
+			err = emit("\n")
+		}
+		a.note("%s%s", stats, finishNote(r.finish, g.Max))
+	}
+	return errors.Join(genErr, err)
+}
+
+func finishNote(finish string, max int) string {
+	if finish == finishLength {
+		return fmt.Sprintf("; stopped after %d tokens (-n allows more)", max)
+	}
+	return ""
+}
+
+// promptIDs returns the tokens of the prompt, cut when that is allowed and needed.
+func (a *app) promptIDs(ctx context.Context, m *godwit.Model, s *godwit.Session, o *runOptions) ([]int32, *cutting, error) {
+	if !o.fit {
+		ids, err := o.prompt.ids(m)
+		return ids, nil, err
+	}
+	room := o.max
+	if room == 0 {
+		room = min(defaultMax, s.Context()/8)
+	}
+	limit := s.Context() - room
+	if limit < 1 {
+		return nil, nil, usage("-n %d leaves no room for a prompt in a context of %d tokens; give --ctx more", room, s.Context())
+	}
+	ids, cut, err := o.prompt.fit(ctx, m, limit)
+	if cut != nil {
+		a.warn("--fit reads the first %d%% of the document (%d of %d bytes): the prompt has %d tokens, and %d of them are left out so that an answer of %d fits into the context of %d",
+			100*cut.ReadBytes/cut.Bytes, cut.ReadBytes, cut.Bytes, cut.Tokens, cut.LeftOut, room, s.Context())
+	}
+	return ids, cut, err
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/godwit-ai/godwit/tokenizer"
+)
+
+// tokenizeJSON is the object of `tokenize --json`.
+type tokenizeJSON struct {
+	Model  string   `json:"model"`
+	Ids    []int32  `json:"ids"`
+	Pieces []string `json:"pieces"`
+}
+
+func (a *app) tokenizeCommand() *cobra.Command {
+	var noBOS, noSpecial bool
+	c := &cobra.Command{
+		Use:   "tokenize MODEL [TEXT]",
+		Short: "Print the token ids of a text",
+		Example: `  godwit tokenize smollm2:135m "Hello, world"
+  godwit tokenize smollm2:135m --json < book.txt`,
+		Args: argCount(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			m, err := a.open(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			defer m.Close()
+			var text string
+			if len(args) == 2 {
+				text = args[1]
+			} else if text, err = a.read("-"); err != nil {
+				return err
+			}
+			tok, err := m.Tokenizer()
+			if err != nil {
+				return err
+			}
+			o := tokenizer.Options{Special: !noSpecial}
+			if noBOS {
+				o.BOS = tokenizer.BOSNever
+			}
+			ids := tok.Encode(nil, text, o)
+			if a.json {
+				r := tokenizeJSON{Model: args[0], Ids: append([]int32{}, ids...), Pieces: []string{}}
+				for _, id := range ids {
+					r.Pieces = append(r.Pieces, strings.ToValidUTF8(string(tok.Piece(id)), "\uFFFD"))
+				}
+				return a.print(r)
+			}
+			for _, id := range ids {
+				fmt.Fprintf(a.out, "%7d  %q\n", id, tok.Piece(id))
+			}
+			a.note("%d tokens, %d bytes", len(ids), len(text))
+			return nil
+		},
+	}
+	a.modelFlags(c)
+	c.Flags().BoolVar(&noBOS, "no-bos", false, "do not add the beginning-of-text token")
+	c.Flags().BoolVar(&noSpecial, "no-special", false, "treat control tokens written in the text as letters")
+	return c
+}

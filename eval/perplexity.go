@@ -1,0 +1,154 @@
+// Package eval measures models on text.
+package eval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/godwit-ai/godwit"
+)
+
+// Protocol says how a long text is cut into windows.
+type Protocol string
+
+const (
+	// Chunks are windows that do not overlap, each started with BOS where the model adds one; the second half of each is
+	// scored. It is llama.cpp's protocol.
+	Chunks Protocol = "chunks"
+	// Sliding windows overlap: each is Context long and begins Stride tokens after the one before; only tokens that no
+	// earlier window scored are scored, so that every token but the first is, with the longest past at hand.
+	Sliding Protocol = "sliding"
+)
+
+// Perplexity is a measurement, and the options that make one.
+type Perplexity struct {
+	Protocol Protocol
+	Context  int // tokens of a window
+	Stride   int // of Sliding; 0: half the window
+	Exact    bool
+}
+
+// Result is a mean over the scored tokens.
+type Result struct {
+	PPL    float64 // e^NLL
+	NLL    float64 // mean negative log-likelihood, nats per token
+	Tokens int     // scored
+}
+
+// ErrShort says that a text has too few tokens for one window.
+var ErrShort = errors.New("the text is shorter than one window")
+
+type window struct{ lo, hi, score int } // tokens [lo, hi), scored from token score on
+
+func (p Perplexity) windows(n int) ([]window, error) {
+	if p.Context < 4 {
+		return nil, fmt.Errorf("perplexity: a window of %d tokens is too small", p.Context)
+	}
+	var ws []window
+	switch p.Protocol {
+	case Chunks:
+		for lo := 0; lo+p.Context <= n; lo += p.Context {
+			ws = append(ws, window{lo, lo + p.Context, lo + p.Context/2 + 1})
+		}
+	case Sliding:
+		stride := p.Stride
+		if stride == 0 {
+			stride = p.Context / 2
+		}
+		if stride < 1 || stride > p.Context-1 {
+			return nil, fmt.Errorf("perplexity: a stride of %d does not fit a window of %d tokens", stride, p.Context)
+		}
+		for lo, done := 0, 1; done < n; lo += stride {
+			hi := min(lo+p.Context, n)
+			ws = append(ws, window{lo, hi, done})
+			done = hi
+		}
+	default:
+		return nil, fmt.Errorf("perplexity: unknown protocol %q (known: %s, %s)", p.Protocol, Chunks, Sliding)
+	}
+	if len(ws) == 0 || n < 2 {
+		return nil, fmt.Errorf("perplexity: %d tokens, window %d: %w", n, p.Context, ErrShort)
+	}
+	return ws, nil
+}
+
+// Run measures m on tokens, which should be those of the whole text with no BOS but the tokenizer's own. Progress counts
+// windows.
+func (p Perplexity) Run(ctx context.Context, m *godwit.Model, tokens []int32, progress godwit.Progress) (Result, error) {
+	ws, err := p.windows(len(tokens))
+	if err != nil {
+		return Result{}, err
+	}
+	bos, begins := int32(0), false
+	if tok, err := m.Tokenizer(); err == nil && tok.AddBOS() {
+		bos, begins = tok.BOS()
+	}
+	s, err := m.NewSession(godwit.SessionOptions{Context: p.Context, Exact: p.Exact})
+	if err != nil {
+		return Result{}, err
+	}
+	defer s.Close()
+	var r Result
+	var sum float64
+	buf := make([]int32, p.Context)
+	for i, w := range ws {
+		part := buf[:copy(buf, tokens[w.lo:w.hi])]
+		if begins && p.Protocol == Chunks {
+			part[0] = bos
+		}
+		if err := s.Rewind(ctx, 0, nil); err != nil {
+			return r, err
+		}
+		// Only the rows that predict a scored token need logits, which cost as much as all layers of a small model with a
+		// large vocabulary; nor does the window's last token.
+		skip := w.score - 1 - w.lo
+		err := s.Feed(ctx, part[:skip], nil)
+		if err == nil {
+			err = s.Each(ctx, part[skip:len(part)-1], func(j int, logits []float32) error {
+				sum -= LogProb(logits, part[skip+j+1])
+				r.Tokens++
+				return nil
+			})
+		}
+		if err != nil {
+			return r, fmt.Errorf("perplexity: window %d of %d: %w", i+1, len(ws), err)
+		}
+		if progress != nil {
+			progress(i+1, len(ws))
+		}
+	}
+	r.NLL = sum / float64(r.Tokens)
+	r.PPL = math.Exp(r.NLL)
+	return r, nil
+}
+
+// LogProb returns the natural logarithm of the probability of id under softmax(logits), in float64.
+func LogProb(logits []float32, id int32) float64 {
+	return float64(logits[id]) - LogSumExp(logits)
+}
+
+// LogSumExp returns log Σ e^x, in float64.
+func LogSumExp(x []float32) float64 {
+	top := math.Inf(-1)
+	for _, v := range x {
+		top = math.Max(top, float64(v))
+	}
+	var sum float64
+	for _, v := range x {
+		sum += math.Exp(float64(v) - top)
+	}
+	return top + math.Log(sum)
+}
+
+// KL returns Σ p·log(p/q) of softmax(p) and softmax(q), in nats.
+func KL(p, q []float32) float64 {
+	zp, zq := LogSumExp(p), LogSumExp(q)
+	var sum float64
+	for i := range p {
+		lp, lq := float64(p[i])-zp, float64(q[i])-zq
+		sum += math.Exp(lp) * (lp - lq)
+	}
+	return sum
+}

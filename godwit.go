@@ -1,0 +1,268 @@
+package godwit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/godwit-ai/godwit/chat"
+	"github.com/godwit-ai/godwit/gguf"
+	"github.com/godwit-ai/godwit/internal/par"
+	"github.com/godwit-ai/godwit/runtime"
+	"github.com/godwit-ai/godwit/runtime/arch"
+	"github.com/godwit-ai/godwit/tokenizer"
+)
+
+// Errors for errors.Is. The text of the wrapped error carries the numbers.
+var (
+	ErrContext     = runtime.ErrContext // tokens do not fit; errors.As a *ContextError
+	ErrToken       = runtime.ErrToken   // a token id outside the vocabulary
+	ErrBusy        = runtime.ErrBusy    // a session used by two goroutines at once
+	ErrClosed      = runtime.ErrClosed  // a model or session used after Close
+	ErrNoTokenizer = errors.New("the model file has no tokenizer: feed token ids instead")
+	ErrNoTemplate  = errors.New("the model file has no chat template: prompt with plain text, or name a template")
+)
+
+// Types that the façade shares with the engine.
+type (
+	// Info describes a model: architecture, sizes, attention plan.
+	Info = arch.Info
+	// ContextError carries the numbers of a context overflow.
+	ContextError = runtime.ContextError
+	// Stats is what a session did: tokens, times, memory, the hash of the last logits.
+	Stats = runtime.Stats
+	// Options say how a model is opened: plan edits, threads.
+	Options = runtime.Options
+	// SessionOptions say how much a session may hold.
+	SessionOptions = runtime.SessionOptions
+	// Progress is called with the tokens done and to do, after each chunk of a prompt.
+	Progress = runtime.Progress
+	// Message is one turn of a conversation.
+	Message = chat.Message
+)
+
+// Model is an opened model. It is immutable and safe for concurrent use.
+type Model struct {
+	rt *runtime.Model
+
+	tokOnce sync.Once
+	tok     *tokenizer.Tokenizer
+	tokErr  error
+
+	tmplOnce sync.Once
+	tmpl     *chat.Template
+	tmplErr  error
+}
+
+// Open maps the GGUF file at path; of a split model any part may be named.
+func Open(path string, o Options) (*Model, error) {
+	rt, err := runtime.Open(path, o)
+	if err != nil {
+		return nil, err
+	}
+	return &Model{rt: rt}, nil
+}
+
+// OpenFD maps the model that an open file descriptor holds from offset on; size 0 means up to its end.
+func OpenFD(fd uintptr, offset, size int64, o Options) (*Model, error) {
+	rt, err := runtime.OpenFD(fd, offset, size, o)
+	if err != nil {
+		return nil, err
+	}
+	return &Model{rt: rt}, nil
+}
+
+// Close waits until the model's sessions are closed and unmaps the file.
+func (m *Model) Close() error { return m.rt.Close() }
+
+// Info describes the model.
+func (m *Model) Info() Info { return m.rt.Info }
+
+// Plan returns the attention plan in its text form.
+func (m *Model) Plan() string { return m.rt.Info.Plan.String() }
+
+// Threads returns the number of workers.
+func (m *Model) Threads() int { return m.rt.Threads() }
+
+// Resident returns how many bytes of the file are in memory now.
+func (m *Model) Resident() (int64, error) { return m.rt.Resident() }
+
+// FileBytes returns the size of the mapped files.
+func (m *Model) FileBytes() int64 { return m.rt.FileBytes() }
+
+// KVBytes returns the memory of the caches of a session that holds ctx tokens; 0: as many as the model was trained for.
+func (m *Model) KVBytes(ctx int) (int64, error) { return m.rt.KVBytes(ctx) }
+
+// File returns the parsed container, for inspection. It aliases the mapping.
+func (m *Model) File() *gguf.File { return m.rt.File() }
+
+// Tokenizer returns the model's tokenizer, or ErrNoTokenizer.
+func (m *Model) Tokenizer() (*tokenizer.Tokenizer, error) {
+	m.tokOnce.Do(func() {
+		if !m.rt.File().Meta.Has("tokenizer.ggml.tokens") {
+			m.tokErr = ErrNoTokenizer
+			return
+		}
+		m.tokErr = par.Guard(func() (err error) {
+			m.tok, err = tokenizer.New(m.rt.File().Meta)
+			return err
+		})
+	})
+	return m.tok, m.tokErr
+}
+
+// Tokenize returns the ids of text. With special set, control tokens written in the text become their ids; the
+// beginning-of-text token is added as the model asks.
+func (m *Model) Tokenize(text string, special bool) ([]int32, error) {
+	return m.encode(text, tokenizer.Options{Special: special})
+}
+
+func (m *Model) encode(text string, o tokenizer.Options) (ids []int32, err error) {
+	tok, err := m.Tokenizer()
+	if err != nil {
+		return nil, err
+	}
+	err = par.Guard(func() error {
+		ids = tok.Encode(nil, text, o)
+		return nil
+	})
+	return ids, err
+}
+
+// Template returns the model's chat template, or ErrNoTemplate.
+func (m *Model) Template() (*chat.Template, error) {
+	m.tmplOnce.Do(func() {
+		source, err := m.rt.File().Meta.StringOr("tokenizer.chat_template", "")
+		switch {
+		case err != nil:
+			m.tmplErr = err
+		case source == "":
+			m.tmplErr = ErrNoTemplate
+		default:
+			m.tmpl, m.tmplErr = chat.Parse(source, chat.Limits{})
+		}
+	})
+	return m.tmpl, m.tmplErr
+}
+
+// Render returns the token ids of a conversation, ready for the assistant's next turn. A nil template stands for the
+// model's own.
+func (m *Model) Render(t *chat.Template, messages []Message) ([]int32, error) {
+	if t == nil {
+		var err error
+		if t, err = m.Template(); err != nil {
+			return nil, err
+		}
+	}
+	tok, err := m.Tokenizer()
+	if err != nil {
+		return nil, err
+	}
+	opt := chat.Options{AddGenerationPrompt: true}
+	if id, ok := tok.BOS(); ok {
+		opt.BOS = string(tok.Piece(id))
+	}
+	if id, ok := tok.EOS(); ok {
+		opt.EOS = string(tok.Piece(id))
+	}
+	text, err := t.Render(messages, opt)
+	if err != nil {
+		return nil, fmt.Errorf("chat template: %w", err)
+	}
+	// Most templates write the beginning-of-text token themselves; a second one degrades the answers.
+	ids, err := m.encode(text, tokenizer.Options{Special: true, BOS: tokenizer.BOSNever})
+	if err != nil {
+		return nil, err
+	}
+	if bos, ok := tok.BOS(); ok && tok.AddBOS() && (len(ids) == 0 || ids[0] != bos) {
+		ids = append([]int32{bos}, ids...)
+	}
+	return ids, nil
+}
+
+// Text returns the text of ids; control tokens give nothing.
+func (m *Model) Text(ids []int32) (string, error) {
+	tok, err := m.Tokenizer()
+	if err != nil {
+		return "", err
+	}
+	return tok.Decode(ids, tokenizer.DecodeOptions{}), nil
+}
+
+// Session is one stream of tokens over a model, for one goroutine at a time.
+type Session struct {
+	m  *Model
+	rt *runtime.Session
+}
+
+// NewSession starts an empty session.
+func (m *Model) NewSession(o SessionOptions) (*Session, error) {
+	rt, err := m.rt.NewSession(o)
+	if err != nil {
+		return nil, err
+	}
+	return &Session{m, rt}, nil
+}
+
+// Close frees the session's memory.
+func (s *Session) Close() error { return s.rt.Close() }
+
+// Len returns the number of tokens held.
+func (s *Session) Len() int { return s.rt.Len() }
+
+// Context returns the most tokens that the session may hold.
+func (s *Session) Context() int { return s.rt.Context() }
+
+// Tokens returns the stream so far; it is valid until the next call and must not be changed. [Len]
+func (s *Session) Tokens() []int32 { return s.rt.Tokens() }
+
+// Logits returns the scores of every possible next token; valid until the next call. [vocabulary]
+func (s *Session) Logits() ([]float32, error) { return s.rt.Logits() }
+
+// Stats returns what the session did so far.
+func (s *Session) Stats() Stats { return s.rt.Stats() }
+
+// Feed appends token ids. On cancellation the chunks that were finished stay.
+func (s *Session) Feed(ctx context.Context, tokens []int32, progress Progress) error {
+	return s.rt.Feed(ctx, tokens, progress)
+}
+
+// Each feeds tokens and hands the logits after every one of them to visit. [vocabulary]
+func (s *Session) Each(ctx context.Context, tokens []int32, visit func(i int, logits []float32) error) error {
+	return s.rt.Each(ctx, tokens, visit)
+}
+
+// Rewind forgets the tokens from n on.
+func (s *Session) Rewind(ctx context.Context, n int, progress Progress) error {
+	return s.rt.Rewind(ctx, n, progress)
+}
+
+// Sync makes the stream equal to tokens, computing again only what differs from what it holds. It returns the number of
+// tokens that it kept.
+func (s *Session) Sync(ctx context.Context, tokens []int32, progress Progress) (int, error) {
+	return s.rt.Sync(ctx, tokens, progress)
+}
+
+// Prompt appends text. The beginning-of-text token is added, as the model asks, at the start of the stream only.
+func (s *Session) Prompt(ctx context.Context, text string, progress Progress) error {
+	o := tokenizer.Options{Special: true}
+	if s.Len() > 0 {
+		o.BOS = tokenizer.BOSNever
+	}
+	ids, err := s.m.encode(text, o)
+	if err != nil {
+		return err
+	}
+	return s.Feed(ctx, ids, progress)
+}
+
+// Chat brings the stream to the point where the assistant's answer to messages begins. It returns the number of tokens
+// that were still held from earlier turns.
+func (s *Session) Chat(ctx context.Context, messages []Message, progress Progress) (int, error) {
+	ids, err := s.m.Render(nil, messages)
+	if err != nil {
+		return 0, err
+	}
+	return s.Sync(ctx, ids, progress)
+}
