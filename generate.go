@@ -39,6 +39,7 @@ func (s *Session) Generate(ctx context.Context, g Generation) iter.Seq2[Token, e
 			yield(Token{}, err)
 			return
 		}
+		chain.Prime(s.Tokens()) // penalties look back at the prompt too
 		out := output{stop: g.Stop}
 		isEnd := func(int32) bool { return false }
 		if tok, err := s.m.Tokenizer(); err == nil {
