@@ -16,6 +16,7 @@ const (
 	slimRows = 32      // query rows of one KV head up to which blocks, not query tiles, are shared out
 	wave     = 128     // most blocks shared out at once
 	waveSize = 1 << 18 // floats of their results, if that is 16 blocks or more: bounds the scratch at any depth
+	few      = 8       // query rows up to which a tile is multiplied as it is stored
 )
 
 var minusInf = float32(math.Inf(-1))
@@ -307,10 +308,15 @@ func (j *job) tile(w *worker, m softmax, head, n, t int) {
 	c, sh, g := j.s.core, j.s.core.shape, j.s.core.group
 	from, to, last := w.visit(n, t)
 	key, value := j.s.tile(t, head)
-	c.key.Get(w.key, key, last)
+	rows := (to - from) * g
 	logits := w.s[from*g*Tile : to*g*Tile]
 	clear(logits)
-	vec.MulAdd(logits, w.q[from*g*sh.Dim:], w.key, (to-from)*g, sh.Dim, Tile, sh.Dim, Tile, Tile)
+	if c.keyMul != nil && rows <= few {
+		c.keyMul.MulAdd(logits, w.q[from*g*sh.Dim:], key, 0, rows, sh.Dim, Tile, sh.Dim, Tile)
+	} else {
+		c.key.Get(w.key, key, last)
+		vec.MulAdd(logits, w.q[from*g*sh.Dim:], w.key, rows, sh.Dim, Tile, sh.Dim, Tile, Tile)
+	}
 	for i := from; i < to; i++ {
 		v := &w.see[i]
 		for r := i * g; r < (i+1)*g; r++ {
@@ -324,7 +330,10 @@ func (j *job) tile(w *worker, m softmax, head, n, t int) {
 		}
 	}
 	m.add(w.s, from*g, to*g, sh.VDim)
-	c.value.Get(w.val, value, last)
+	if c.valMul == nil || rows > few {
+		c.value.Get(w.val, value, last)
+		value = nil
+	}
 	for i := from; i < to; {
 		v := &w.see[i]
 		lo, hi, e := v.lo, v.hi, i+1
@@ -337,20 +346,25 @@ func (j *job) tile(w *worker, m softmax, head, n, t int) {
 				if int(r.Lo) >= (t+1)*Tile {
 					break
 				}
-				j.values(w, m, i, e, max(int(r.Lo)-t*Tile, 0), min(int(r.Hi)-t*Tile, Tile))
+				j.values(w, m, value, i, e, max(int(r.Lo)-t*Tile, 0), min(int(r.Hi)-t*Tile, Tile))
 			}
 		} else {
-			j.values(w, m, i, e, lo, hi)
+			j.values(w, m, value, i, e, lo, hi)
 		}
 		i = e
 	}
 }
 
-// values adds the weighted values of the tile's rows [lo, hi) to the results of queries [i, e).
-func (j *job) values(w *worker, m softmax, i, e, lo, hi int) {
+// values adds the weighted values of the tile's rows [lo, hi) to the results of queries [i, e). A nil tile is in w.val.
+func (j *job) values(w *worker, m softmax, tile []byte, i, e, lo, hi int) {
 	g, dim := j.s.core.group, j.s.core.shape.VDim
-	if lo < hi {
-		vec.MulAdd(m.out[i*g*dim:], w.s[i*g*Tile+lo:], w.val[lo*dim:], (e-i)*g, hi-lo, dim, Tile, dim, dim)
+	out, p := m.out[i*g*dim:], w.s[i*g*Tile+lo:]
+	switch {
+	case lo >= hi:
+	case tile != nil:
+		j.s.core.valMul.MulAdd(out, p, tile, lo, (e-i)*g, hi-lo, dim, Tile, dim)
+	default:
+		vec.MulAdd(out, p, w.val[lo*dim:], (e-i)*g, hi-lo, dim, Tile, dim, dim)
 	}
 }
 

@@ -58,6 +58,14 @@ type Rows interface {
 	Get(dst []float32, tile []byte, n int)
 }
 
+// Multiplier is Rows whose tiles can be multiplied as they are stored, which is faster than Get for a few queries. The
+// bits must be those of Get and vec.MulAdd.
+type Multiplier interface {
+	// MulAdd adds a[m, k]·b[k, n] to c[m, n], b being the tile ([dim, Tile] of keys, [Tile, dim] of values) from the
+	// first-th of its rows on. Rows of c and a lie ldc and lda elements apart.
+	MulAdd(c, a []float32, tile []byte, first, m, k, n, lda, ldc int)
+}
+
 // Layout says where tiles live.
 type Layout interface {
 	// Place returns the placement for sessions of at most maxLen rows in steps of at most maxChunk; an error that

@@ -37,6 +37,11 @@ func (d f16Keys) Get(dst []float32, tile []byte, _ int) {
 	vec.F16ToF32(dst[:int(d)*Tile], floats[uint16](tile))
 }
 
+// MulAdd implements Multiplier.
+func (d f16Keys) MulAdd(c, a []float32, tile []byte, first, m, k, n, lda, ldc int) {
+	vec.MulAddF16(c, a, floats[uint16](tile)[first*Tile:], m, k, n, lda, Tile, ldc)
+}
+
 // f16Values is the width of a value; a tile is [Tile, dim].
 type f16Values int
 
@@ -48,4 +53,9 @@ func (d f16Values) Put(tile []byte, row int, x []float32) {
 
 func (d f16Values) Get(dst []float32, tile []byte, n int) {
 	vec.F16ToF32(dst[:n*int(d)], floats[uint16](tile))
+}
+
+// MulAdd implements Multiplier.
+func (d f16Values) MulAdd(c, a []float32, tile []byte, first, m, k, n, lda, ldc int) {
+	vec.MulAddF16(c, a, floats[uint16](tile)[first*int(d):], m, k, n, lda, int(d), ldc)
 }

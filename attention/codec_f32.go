@@ -1,5 +1,7 @@
 package attention
 
+import "github.com/godwit-ai/godwit/internal/vec"
+
 func init() { codecs.add("f32", plain[Codec](F32{}), "f32") }
 
 // F32 stores rows as they are: 4 bytes per value.
@@ -29,6 +31,11 @@ func (d f32Keys) Get(dst []float32, tile []byte, _ int) {
 	copy(dst[:int(d)*Tile], floats[float32](tile))
 }
 
+// MulAdd implements Multiplier.
+func (d f32Keys) MulAdd(c, a []float32, tile []byte, first, m, k, n, lda, ldc int) {
+	vec.MulAdd(c, a, floats[float32](tile)[first*Tile:], m, k, n, lda, Tile, ldc)
+}
+
 // f32Values is the width of a value; a tile is [Tile, dim].
 type f32Values int
 
@@ -40,4 +47,9 @@ func (d f32Values) Put(tile []byte, row int, x []float32) {
 
 func (d f32Values) Get(dst []float32, tile []byte, n int) {
 	copy(dst[:n*int(d)], floats[float32](tile))
+}
+
+// MulAdd implements Multiplier.
+func (d f32Values) MulAdd(c, a []float32, tile []byte, first, m, k, n, lda, ldc int) {
+	vec.MulAdd(c, a, floats[float32](tile)[first*int(d):], m, k, n, lda, int(d), ldc)
 }

@@ -17,6 +17,8 @@ type Core struct {
 	bias   Biaser     // nil: none
 	key    Rows
 	value  Rows
+	keyMul Multiplier // nil: keys are decoded first
+	valMul Multiplier // nil: values are decoded first
 	scale  float32
 	group  int // query heads per KV head
 	height int // queries in a query tile
@@ -52,6 +54,8 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 	if c.value, err = l.Value.Values(sh.VDim); err != nil {
 		return clash(l.Value, sh, err)
 	}
+	c.keyMul, _ = c.key.(Multiplier)
+	c.valMul, _ = c.value.(Multiplier)
 	if n := len(l.Score.Sinks); n != 0 && n != sh.Heads {
 		return clash(fmt.Sprintf("%d sink logits", n), sh, errors.New("one for each query head is needed"))
 	}

@@ -54,10 +54,15 @@ func (p Plan) group(r *planReader) error {
 		return err
 	}
 	for r.space(); r.i < len(r.text) && r.text[r.i] != ';'; r.space() {
-		at, key := r.i, r.word()
+		at := r.i
+		key := r.word()
 		edit := edits[key]
 		if edit == nil {
-			return r.errorf(at, "%q is not one of %s", rest(r.text[at:]), list(keys))
+			word := key
+			if word == "" {
+				word = rest(r.text[at:])
+			}
+			return r.errorf(at, "%q is not one of %s", word, list(keys))
 		}
 		if !r.take('=') {
 			return r.errorf(r.i, "= is missing after %s", key)

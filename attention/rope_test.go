@@ -41,6 +41,9 @@ func TestRopeReference(t *testing.T) {
 			Dim     int
 			Factor  float64   `json:"attention_factor"`
 			InvFreq []float64 `json:"inv_freq"`
+			At      int
+			Cos     []float64
+			Sin     []float64
 			Turned  []float64
 		}
 	}
@@ -79,6 +82,17 @@ func TestRopeReference(t *testing.T) {
 				if d := math.Abs(float64(row[half+i]) - c.Factor*math.Sin(a)); d > bound {
 					t.Errorf("%s, position %d, pair %d: sine off by %g", c.Pos, at, i, d)
 				}
+			}
+		}
+		if len(c.Cos) != half || len(c.Sin) != half || c.At == 0 {
+			t.Fatalf("%s: no table", c.Pos)
+		}
+		p.Row(row, seq.Pos(c.At))
+		for i, f := range c.InvFreq {
+			// The model's angle is a float32 too.
+			bound := 2e-7*c.Factor + 4e-7*float64(c.At)*f
+			if d := max(math.Abs(float64(row[i])-c.Cos[i]), math.Abs(float64(row[half+i])-c.Sin[i])); !(d <= bound) {
+				t.Errorf("%s, position %d, pair %d: (%v, %v), the model has (%v, %v)", c.Pos, c.At, i, row[i], row[half+i], c.Cos[i], c.Sin[i])
 			}
 		}
 		x := make([]float32, c.Dim)
@@ -185,6 +199,17 @@ func TestRopeRefused(t *testing.T) {
 	} {
 		if err := (Layer{Pos: r}).Check(Shape{Heads: 1, KVHeads: 1, Dim: 8}); !errors.Is(err, ErrCompose) {
 			t.Errorf("%v: %v", r, err)
+		}
+	}
+}
+
+// TestRoot compares with ratPow.
+func TestRoot(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 2))
+	for range 2000 {
+		n, x := 1+rng.IntN(300), math.Exp(rng.Float64()*28)
+		if got, want := root(x, n), ratPow(x, 1, n); math.Abs(got-want) > 5e-16*want {
+			t.Fatalf("root(%v, %d) = %v, want %v", x, n, got, want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package attention
 import (
 	"math"
 	"math/big"
+	"sync"
 
 	"github.com/godwit-ai/godwit/seq"
 )
@@ -16,6 +17,7 @@ type rotor struct {
 	freqs []float64            // [half] base^(−2i/dims), divided by the factors; with fixed scaling, already scaled
 	mag   float64              // with fixed scaling
 	tab   [levels][]complex128 // [64, half] e^(i·e·64^level·f)
+	spare sync.Pool            // *[]float64: frequencies of rows that have their own
 }
 
 const levels = 3 // 18 bits of position by table; the rest, rarely not 0, by sine
@@ -72,18 +74,19 @@ func (p *rotor) Row(dst []float32, pos seq.Pos) {
 
 // rowAt serves scalings whose frequencies depend on the position.
 func (p *rotor) rowAt(cos, sin []float32, pos seq.Pos) {
-	var buf [256]float64
-	f := buf[:0]
-	if p.half > len(buf) {
-		f = make([]float64, 0, p.half)
+	buf, ok := p.spare.Get().(*[]float64)
+	if !ok {
+		buf = &[]float64{}
 	}
-	f = append(f, p.freqs...)
+	f := append((*buf)[:0], p.freqs...)
 	p.rope.Scaling.Freqs(f, p.rope.base(), pos)
 	mag := p.rope.Scaling.Magnitude(pos)
 	for i := range cos {
 		z := cis(float64(float64(pos) * f[i]))
 		cos[i], sin[i] = float32(real(z)*mag), float32(imag(z)*mag)
 	}
+	*buf = f
+	p.spare.Put(buf)
 }
 
 // Apply implements Positioner.
@@ -157,6 +160,23 @@ func cis(x float64) complex128 {
 		return complex(s, -c)
 	}
 	return complex(c, s)
+}
+
+// root returns x^(1/n) for x ≥ 1, within 5e-16 of itself and without big numbers: two of Newton's steps from a float32, which the last
+// bit of math.Pow, not the same on every CPU, does not reach.
+func root(x float64, n int) float64 {
+	y := float64(float32(math.Pow(x, 1/float64(n))))
+	for range 2 {
+		power, square := 1.0, y
+		for e := n; e > 0; e >>= 1 {
+			if e&1 != 0 {
+				power = float64(power * square)
+			}
+			square = float64(square * square)
+		}
+		y -= float64(y * ((power/x - 1) / float64(n)))
+	}
+	return y
 }
 
 // ratPow returns x^(num/den), correctly rounded: Newton's root at 128 bits. math.Pow differs in the last bit between

@@ -56,8 +56,8 @@ func (l Long) Magnitude(seq.Pos) float64 {
 
 // Check implements Scaling.
 func (l Long) Check(dims int) (fixed bool, err error) {
-	if l.Orig < 2 || l.Len < 0 || !(l.Attn >= 0) || math.IsInf(l.Attn, 0) {
-		return false, fmt.Errorf("orig=%d, len=%d, attn=%v are not all positive", l.Orig, l.Len, l.Attn)
+	if l.Orig < 2 || l.Len < 0 || !(l.Attn >= 0 && l.Attn <= maxFactor) {
+		return false, fmt.Errorf("orig=%d, len=%d, attn=%v are not all positive and reasonable", l.Orig, l.Len, l.Attn)
 	}
 	if len(l.Short) != dims/2 || len(l.Long) != dims/2 {
 		return false, fmt.Errorf("%d short and %d long factors for %d pairs (they come from the model file)", len(l.Short), len(l.Long), dims/2)

@@ -20,7 +20,7 @@ func (n NTK) Freqs(dst []float64, _ float64, _ seq.Pos) { rebase(dst, n.Factor) 
 
 // rebase multiplies the base behind freqs by ratio^(d/(d−2)): pair i of h slows by ratio^(−i/(h−1)).
 func rebase(freqs []float64, ratio float64) {
-	step, f := ratPow(ratio, -1, len(freqs)-1), 1.0
+	step, f := 1/root(ratio, len(freqs)-1), 1.0
 	for i := range freqs {
 		freqs[i] *= f
 		f = float64(f * step)

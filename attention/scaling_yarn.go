@@ -71,8 +71,8 @@ func (y YaRN) Magnitude(seq.Pos) float64 {
 // Check implements Scaling.
 func (y YaRN) Check(int) (fixed bool, err error) {
 	fast, slow := y.betas()
-	if y.Orig < 1 || !(fast > 0) || !(slow > 0) || !(y.Attn >= 0) || math.IsInf(fast+slow+y.Attn, 0) {
-		return false, fmt.Errorf("orig=%d, fast=%v, slow=%v, attn=%v are not all positive", y.Orig, fast, slow, y.Attn)
+	if y.Orig < 1 || !(fast > 0) || !(slow > 0) || !(y.Attn >= 0 && y.Attn <= maxFactor) || math.IsInf(fast+slow, 0) {
+		return false, fmt.Errorf("orig=%d, fast=%v, slow=%v, attn=%v are not all positive and reasonable", y.Orig, fast, slow, y.Attn)
 	}
 	return true, atLeastOne(y.Factor)
 }

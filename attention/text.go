@@ -166,14 +166,6 @@ func num(f float64) string {
 	return strconv.FormatFloat(f, 'g', -1, 64)
 }
 
-// num32 is num for values that came as float32.
-func num32(f float32) string {
-	if d := float64(f); d == math.Trunc(d) && math.Abs(d) < 1e15 {
-		return num(d)
-	}
-	return strconv.FormatFloat(float64(f), 'g', -1, 32)
-}
-
 // term prints name(arguments), leaving out empty ones.
 func term(name string, arguments ...string) string {
 	kept := arguments[:0]
@@ -209,9 +201,12 @@ func optFlag(word string, set bool) string {
 	return word
 }
 
+// maxFactor bounds factors, so that nothing computed from them overflows.
+const maxFactor = 1e6
+
 func atLeastOne(factor float64) error {
-	if !(factor >= 1) || math.IsInf(factor, 0) {
-		return fmt.Errorf("factor %v is not at least 1", factor)
+	if !(factor >= 1 && factor <= maxFactor) {
+		return fmt.Errorf("factor %v is not from 1 to %g", factor, maxFactor)
 	}
 	return nil
 }

@@ -60,6 +60,23 @@ func (m *machine) required(v any, what, param string) any {
 	return v
 }
 
+// requiredText is required for an argument that must be text.
+func (m *machine) requiredText(v any, what, param string) string {
+	s, ok := m.defined(m.required(v, what, param)).(string)
+	if !ok {
+		m.fail("%s: argument %q must be a string, not %s", what, param, typeName(v))
+	}
+	return s
+}
+
+// requiredInt is required for an argument that must be an integer, cut off as by intArg.
+func (m *machine) requiredInt(v any, what, param string) int {
+	if m.required(v, what, param) == nil {
+		m.fail("%s: argument %q must be an integer, not None", what, param)
+	}
+	return m.intArg(v, 0)
+}
+
 // given tells whether there was an argument other than None.
 func given(v any) bool {
 	_, none := v.(absent)
@@ -149,7 +166,7 @@ func (l *loop) again(m *machine, a *args) any {
 	over := m.required(a.bind(m, "loop", "iterable")[0], "loop", "iterable")
 	m.enter()
 	defer m.leave()
-	r := l.around.Inherit()
+	r := inside(l.around)
 	out := &sink{m: m}
 	r.Output = out
 	if err := m.loop(l.st, r, over, l.depth+1); err != nil {
@@ -208,6 +225,7 @@ func (m *machine) attr(of any, name string) any {
 func (m *machine) item(of, key any) any {
 	switch of := m.defined(of).(type) {
 	case *dict:
+		m.keyCost(key)
 		if v, ok := of.get(key); ok {
 			return v
 		}

@@ -156,12 +156,29 @@ func (e *dictExpr) eval(m *machine, s *exec.Context) any {
 	return d
 }
 
+// hashable fails for a value that cannot be a key.
 func (m *machine) hashable(k any) {
-	if l, ok := k.(*list); ok {
-		m.step(len(l.v))
-	}
-	if _, err := normal(k); err != nil {
+	m.keyCost(k)
+	if _, ok := normal(k); !ok {
 		m.fail("unhashable type: '%s'", typeName(k))
+	}
+}
+
+// keyCost charges for the normal form of a key.
+func (m *machine) keyCost(k any) {
+	switch k := k.(type) {
+	case string:
+		m.scan(len(k))
+	case *list:
+		m.enter()
+		defer m.leave()
+		for _, e := range k.v {
+			if s, ok := e.(string); ok {
+				m.alloc(len(s))
+			}
+			m.alloc(32)
+			m.keyCost(e)
+		}
 	}
 }
 
@@ -210,7 +227,8 @@ func (m *machine) slice(of any, e *sliceExpr, s *exec.Context) any {
 			return &list{v: v, kind: of.kind}
 		}
 	}
-	return missing(of, "slice")
+	m.fail("'%s' object cannot be sliced", typeName(of))
+	return nil
 }
 
 func (e *condExpr) eval(m *machine, s *exec.Context) any {
@@ -291,7 +309,8 @@ func (m *machine) contains(c, v any) bool {
 		return strings.Contains(c, sub)
 	case *dict:
 		m.hashable(v)
-		return c.find(v) >= 0
+		_, ok := c.get(v)
+		return ok
 	case *list, *iterator, *undefined:
 		for _, e := range m.iterate(c) {
 			if m.equal(e, v) {

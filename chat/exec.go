@@ -169,9 +169,9 @@ func (m *machine) loop(st *forStmt, r *exec.Renderer, over any, depth int) error
 	}
 	l := &loop{st: st, around: r, items: items, depth: depth}
 	for i, item := range items {
-		m.step(1)
+		m.step(4) // a scope costs as much as four nodes
 		l.i = i
-		inner := r.Inherit()
+		inner := inside(r)
 		inner.Environment.Context.Set("loop", l)
 		m.assign(st.target, item, inner.Environment.Context)
 		if err := nodes.Walk(inner, st.body); err != nil {
@@ -185,7 +185,7 @@ func (m *machine) loop(st *forStmt, r *exec.Renderer, over any, depth int) error
 		}
 	}
 	if len(items) == 0 && st.orElse != nil {
-		return nodes.Walk(r.Inherit(), st.orElse)
+		return nodes.Walk(inside(r), st.orElse)
 	}
 	return nil
 }
@@ -367,7 +367,7 @@ func (st *filterStmt) Execute(r *exec.Renderer, _ *nodes.ControlStructureBlock) 
 
 func (st *withStmt) Execute(r *exec.Renderer, _ *nodes.ControlStructureBlock) error {
 	m, s := st.start(r)
-	inner := r.Inherit()
+	inner := inside(r)
 	for i, v := range m.evalAll(st.values, s) {
 		m.assign(st.targets[i], v, inner.Environment.Context)
 	}

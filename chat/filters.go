@@ -25,6 +25,8 @@ func (m *machine) filter(name string, v any, a *args) any {
 	if !ok {
 		m.fail("no filter named %q", name)
 	}
+	m.enter() // map can apply map
+	defer m.leave()
 	return f(m, v, a)
 }
 
@@ -68,7 +70,7 @@ func defaultFilter(m *machine, v any, a *args) any {
 
 // attrFilter finds what Python's getattr does, so no items of a dict.
 func attrFilter(m *machine, v any, a *args) any {
-	name := m.textArg(m.required(a.bind(m, "attr", "name")[0], "attr", "name"), "")
+	name := m.requiredText(a.bind(m, "attr", "name")[0], "attr", "name")
 	if is[*dict](v) {
 		if f := m.method(v, name); f != nil {
 			return f
@@ -147,7 +149,7 @@ func indentFilter(m *machine, v any, a *args) any {
 	if !ok {
 		by = m.repeat(" ", int64(m.intArg(p[0], 4)))
 	}
-	lines := m.texts(splitLines(s+"\n", false)).(*list).v
+	lines := m.lines(s+"\n", false).v
 	m.elems(3 * len(lines))
 	var parts []string
 	for i, line := range lines {
@@ -164,7 +166,7 @@ func indentFilter(m *machine, v any, a *args) any {
 
 func truncateFilter(m *machine, v any, a *args) any {
 	p := a.bind(m, "truncate", "length", "killwords", "end", "leeway")
-	s, end := m.str(v), m.textArg(p[2], "...")
+	s, end := m.requiredText(v, "truncate", "s"), m.textArg(p[2], "...")
 	length, leeway := m.intArg(p[0], 255), m.intArg(p[3], 5)
 	keep := length - m.length(end)
 	if keep < 0 || leeway < 0 {
@@ -217,7 +219,7 @@ func parseInt(s string, base int) (int64, error) {
 	if s != "" && (s[0] == '-' || s[0] == '+') {
 		sign, s = s[:1], s[1:]
 	}
-	if s == "" || s[0] == '-' || s[0] == '+' || s[0] == '_' || s[len(s)-1] == '_' || strings.Contains(s, "__") {
+	if s == "" || s[0] == '-' || s[0] == '+' || !underscored(s) {
 		return 0, strconv.ErrSyntax
 	}
 	lower := strings.ToLower(s)
@@ -230,10 +232,15 @@ func parseInt(s string, base int) (int64, error) {
 	return strconv.ParseInt(sign+strings.ReplaceAll(s, "_", ""), base, 64)
 }
 
+// underscored tells whether underscores are only inside of s and apart.
+func underscored(s string) bool {
+	return !strings.HasPrefix(s, "_") && !strings.HasSuffix(s, "_") && !strings.Contains(s, "__")
+}
+
 // parseFloat reads a number as Python's float does.
 func parseFloat(s string) (float64, error) {
 	s = strip(s, nil, true, true)
-	if strings.ContainsAny(s, "xXpP") {
+	if strings.ContainsAny(s, "xXpP") || !underscored(s) {
 		return 0, strconv.ErrSyntax
 	}
 	f, err := strconv.ParseFloat(strings.ReplaceAll(s, "_", ""), 64)

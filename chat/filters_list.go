@@ -309,7 +309,7 @@ func sumFilter(m *machine, v any, a *args) any {
 
 func batchFilter(m *machine, v any, a *args) any {
 	p := a.bind(m, "batch", "linecount", "fill_with")
-	n := max(1, m.intArg(m.required(p[0], "batch", "linecount"), 0))
+	n := max(1, m.requiredInt(p[0], "batch", "linecount"))
 	var rows []any
 	for row := range slices.Chunk(m.copied(v), n) {
 		m.elems(1)
@@ -334,7 +334,7 @@ func (m *machine) filled(row []any, n int, with any) []any {
 func sliceFilter(m *machine, v any, a *args) any {
 	p := a.bind(m, "slice", "slices", "fill_with")
 	items := m.copied(v)
-	n := m.intArg(m.required(p[0], "slice", "slices"), 0)
+	n := m.requiredInt(p[0], "slice", "slices")
 	if n <= 0 {
 		m.fail("slice: the number of slices must be positive")
 	}

@@ -25,7 +25,7 @@ func init() { // the functions refer to code that refers to the table
 		return nil
 	}
 	globals["strftime_now"] = func(m *machine, a *args) any {
-		format := m.textArg(m.required(a.bind(m, "strftime_now", "format")[0], "strftime_now", "format"), "")
+		format := m.requiredText(a.bind(m, "strftime_now", "format")[0], "strftime_now", "format")
 		m.alloc(16 * len(format)) // no directive gives more per character
 		return strftime(m.now(), format)
 	}
@@ -69,7 +69,7 @@ func (m *machine) raise(msg string) {
 
 func rangeOf(m *machine, a *args) any {
 	v := a.bind(m, "range", "start", "stop", "step")
-	lo, hi, step := int64(0), int64(m.intArg(m.required(v[0], "range", "stop"), 0)), int64(1)
+	lo, hi, step := int64(0), int64(m.requiredInt(v[0], "range", "stop")), int64(1)
 	if _, one := v[1].(absent); !one {
 		lo, hi = hi, int64(m.intArg(v[1], 0))
 		step = int64(m.intArg(v[2], 1))

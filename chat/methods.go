@@ -27,7 +27,7 @@ func init() { // the methods refer to code that refers to the table
 	each("removeprefix removesuffix", removeMethod)
 	stringMethods["replace"] = func(m *machine, s string, a *args) any {
 		v := a.bind(m, "replace", "old", "new", "count")
-		return m.replace(s, m.textArg(m.required(v[0], "replace", "old"), ""), m.textArg(m.required(v[1], "replace", "new"), ""), m.intArg(v[2], -1))
+		return m.replace(s, m.requiredText(v[0], "replace", "old"), m.requiredText(v[1], "replace", "new"), m.intArg(v[2], -1))
 	}
 	stringMethods["join"] = func(m *machine, s string, a *args) any {
 		items := m.iterate(m.required(a.bind(m, "join", "iterable")[0], "join", "iterable"))
@@ -42,24 +42,40 @@ func init() { // the methods refer to code that refers to the table
 		return m.join(parts, s)
 	}
 	stringMethods["splitlines"] = func(m *machine, s string, a *args) any {
-		return m.texts(splitLines(s, flag(a.bind(m, "splitlines", "keepends")[0])))
+		return m.lines(s, flag(a.bind(m, "splitlines", "keepends")[0]))
 	}
 	stringMethods["format"] = func(m *machine, s string, a *args) any { return m.format(s, a) }
 }
 
-// texts makes a list of pieces of one text.
-func (m *machine) texts(parts []string) any {
-	n := 0
-	for _, p := range parts {
-		n += len(p)
-	}
-	m.alloc(n)
-	m.elems(len(parts))
+// texts makes a list of pieces of one text, which have been charged for with pieces.
+func texts(parts []string) *list {
 	v := make([]any, len(parts))
 	for i, p := range parts {
 		v[i] = p
 	}
 	return &list{v: v}
+}
+
+// pieces charges for a text to be cut into n.
+func (m *machine) pieces(s string, n int) {
+	m.alloc(len(s))
+	m.elems(2 * n)
+}
+
+// count counts the characters for which f holds.
+func count(s string, f func(r rune) bool) (n int) {
+	for _, r := range s {
+		if f(r) {
+			n++
+		}
+	}
+	return n
+}
+
+// lines is Python's s.splitlines(keep).
+func (m *machine) lines(s string, keep bool) *list {
+	m.pieces(s, 1+count(s, isLineEnd))
+	return texts(splitLines(s, keep))
 }
 
 // replace is s.replace(old, new, n), all with n < 0. The result's size is charged before it is made.
@@ -150,18 +166,20 @@ func splitMethod(name string) func(m *machine, s string, a *args) any {
 		n := m.intArg(v[1], -1)
 		fromRight := name == "rsplit"
 		if !given(v[0]) {
-			return m.texts(splitSpace(s, n, fromRight))
+			m.pieces(s, 1+count(s, isSpace))
+			return texts(splitSpace(s, n, fromRight))
 		}
 		sep := m.textArg(v[0], "")
 		if sep == "" {
 			m.fail("empty separator")
 		}
-		m.elems(min(strings.Count(s, sep), max(n, 0)) + 1)
-		switch {
-		case n < 0:
-			return m.texts(strings.Split(s, sep))
-		case !fromRight:
-			return m.texts(strings.SplitN(s, sep, n+1))
+		found := strings.Count(s, sep)
+		if n < 0 || n > found {
+			n = found
+		}
+		m.pieces(s, n+1)
+		if !fromRight {
+			return texts(strings.SplitN(s, sep, n+1))
 		}
 		var parts []string
 		for ; n > 0; n-- {
@@ -174,7 +192,7 @@ func splitMethod(name string) func(m *machine, s string, a *args) any {
 		}
 		parts = append(parts, s)
 		slices.Reverse(parts)
-		return m.texts(parts)
+		return texts(parts)
 	}
 }
 
@@ -194,7 +212,7 @@ func splitSpace(s string, n int, fromRight bool) []string {
 			i = strings.LastIndexFunc(s, isSpace)
 		}
 		if i < 0 || n == 0 {
-			parts = append(parts, strip(s, nil, fromRight, !fromRight && i < 0))
+			parts = append(parts, s)
 			break
 		}
 		if n--; fromRight {
@@ -212,13 +230,15 @@ func splitSpace(s string, n int, fromRight bool) []string {
 	return parts
 }
 
+func isLineEnd(r rune) bool {
+	return r >= '\n' && r <= '\r' || r >= 0x1c && r <= 0x1e || r == 0x85 || r == 0x2028 || r == 0x2029
+}
+
 // splitLines splits after the line ends that Python knows.
 func splitLines(s string, keep bool) []string {
 	var lines []string
 	for s != "" {
-		i := strings.IndexFunc(s, func(r rune) bool {
-			return r >= '\n' && r <= '\r' || r >= 0x1c && r <= 0x1e || r == 0x85 || r == 0x2028 || r == 0x2029
-		})
+		i := strings.IndexFunc(s, isLineEnd)
 		if i < 0 {
 			return append(lines, s)
 		}
@@ -250,16 +270,13 @@ func affixMethod(name string) func(m *machine, s string, a *args) any {
 		if l, ok := affix.(*list); ok && l.kind == kindTuple {
 			for _, e := range l.v {
 				m.step(1)
-				if has(s, m.textArg(e, "")) {
+				if has(s, m.requiredText(e, name, "affix")) {
 					return true
 				}
 			}
 			return false
 		}
-		if affix == nil {
-			m.fail("%s first arg must be str or a tuple of str, not NoneType", name)
-		}
-		return has(s, m.textArg(affix, ""))
+		return has(s, m.requiredText(affix, name, "affix"))
 	}
 }
 
@@ -274,7 +291,7 @@ func none(v any) any {
 func findMethod(name string) func(m *machine, s string, a *args) any {
 	return func(m *machine, s string, a *args) any {
 		v := a.bind(m, name, "sub", "start", "end")
-		sub := m.textArg(m.required(v[0], name, "sub"), "")
+		sub := m.requiredText(v[0], name, "sub")
 		first := 0
 		if given(v[1]) || given(v[2]) {
 			first, _, _ = m.bounds(m.length(s), none(v[1]), none(v[2]), nil)
@@ -324,7 +341,7 @@ func isMethod(name string) func(m *machine, s string, a *args) any {
 func padMethod(name string) func(m *machine, s string, a *args) any {
 	return func(m *machine, s string, a *args) any {
 		v := a.bind(m, name, "width", "fillchar")
-		width := m.intArg(m.required(v[0], name, "width"), 0)
+		width := m.requiredInt(v[0], name, "width")
 		fill := m.textArg(v[1], " ")
 		if utf8.RuneCountInString(fill) != 1 {
 			m.fail("the fill character must be exactly one character long")
@@ -360,7 +377,7 @@ func (m *machine) pad(s string, width int, fill, how string) string {
 
 func partitionMethod(name string) func(m *machine, s string, a *args) any {
 	return func(m *machine, s string, a *args) any {
-		sep := m.textArg(m.required(a.bind(m, name, "sep")[0], name, "sep"), "")
+		sep := m.requiredText(a.bind(m, name, "sep")[0], name, "sep")
 		if sep == "" {
 			m.fail("empty separator")
 		}
@@ -380,7 +397,7 @@ func partitionMethod(name string) func(m *machine, s string, a *args) any {
 
 func removeMethod(name string) func(m *machine, s string, a *args) any {
 	return func(m *machine, s string, a *args) any {
-		affix := m.textArg(m.required(a.bind(m, name, "affix")[0], name, "affix"), "")
+		affix := m.requiredText(a.bind(m, name, "affix")[0], name, "affix")
 		if name == "removeprefix" {
 			return m.text(strings.TrimPrefix(s, affix))
 		}

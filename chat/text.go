@@ -46,8 +46,8 @@ func (m *machine) repr(b *strings.Builder, v any) {
 	case float64:
 		m.put(b, floatText(v))
 	case string:
-		m.alloc(len(v))
-		m.put(b, quote(v))
+		m.alloc(4 * len(v)) // \x00 for each byte
+		b.WriteString(quote(v))
 	case *undefined:
 		m.put(b, "Undefined")
 	case *list:

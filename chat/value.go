@@ -54,7 +54,8 @@ type function struct {
 // dict keeps insertion order.
 type dict struct {
 	keys, vals []any
-	index      map[any]int // from the normal form of keys; nil while there are few
+	normals    []any       // normal forms of keys
+	index      map[any]int // from normal forms; nil while there are few
 }
 
 const fewKeys = 8
@@ -67,80 +68,76 @@ func newDict(pairs ...any) *dict {
 	return d
 }
 
-// normal returns the map key of a dict key: equal numbers are one key, whatever their type.
-func normal(k any) (any, error) {
+// tupleKey is the normal form of a tuple: an encoding of its elements' forms.
+type tupleKey string
+
+// normal returns the normal form of a dict key: equal numbers are one key, whatever their type. Lists and dicts have none.
+// The form of a tuple is made anew each time, so hashable comes before.
+func normal(k any) (any, bool) {
 	switch k := k.(type) {
 	case bool:
-		return number(k), nil
+		return number(k), true
 	case float64:
 		if i := int64(k); float64(i) == k {
-			return i, nil
+			return i, true
 		}
-		return k, nil
-	case string, int64, nil:
-		return k, nil
 	case *list:
-		if k.kind == kindTuple {
-			parts := make([]string, len(k.v))
-			for i, e := range k.v {
-				n, err := normal(e)
-				if err != nil {
-					return nil, err
-				}
-				parts[i] = fmt.Sprintf("%T%q", n, fmt.Sprint(n))
-			}
-			return [1]string{strings.Join(parts, ",")}, nil
+		if k.kind != kindTuple {
+			return nil, false
 		}
-		return nil, errKey
+		var b strings.Builder
+		for _, e := range k.v {
+			n, ok := normal(e)
+			if !ok {
+				return nil, false
+			}
+			text := fmt.Sprint(n) // pointers in place of what has an identity
+			fmt.Fprintf(&b, "%T %d %s", n, len(text), text)
+		}
+		return tupleKey(b.String()), true
 	case *dict:
-		return nil, errKey
+		return nil, false
 	}
-	return k, nil
+	return k, true
 }
 
-func (d *dict) find(k any) int {
-	n, err := normal(k)
-	if err != nil {
-		return -1
-	}
+// find returns the place of a normal form, or -1.
+func (d *dict) find(n any) int {
 	if d.index != nil {
 		if i, ok := d.index[n]; ok {
 			return i
 		}
 		return -1
 	}
-	for i, have := range d.keys {
-		if h, _ := normal(have); h == n {
-			return i
-		}
-	}
-	return -1
+	return slices.Index(d.normals, n)
 }
 
 func (d *dict) get(k any) (any, bool) {
-	if i := d.find(k); i >= 0 {
-		return d.vals[i], true
+	if n, ok := normal(k); ok {
+		if i := d.find(n); i >= 0 {
+			return d.vals[i], true
+		}
 	}
 	return nil, false
 }
 
 // set adds or replaces; the key must be hashable.
 func (d *dict) set(k, v any) {
-	if i := d.find(k); i >= 0 {
+	n, _ := normal(k)
+	i := d.find(n)
+	if i >= 0 {
 		d.vals[i] = v
 		return
 	}
-	d.keys, d.vals = append(d.keys, k), append(d.vals, v)
-	if d.index == nil && len(d.keys) > fewKeys {
+	d.keys, d.vals, d.normals = append(d.keys, k), append(d.vals, v), append(d.normals, n)
+	switch {
+	case d.index != nil:
+		d.index[n] = len(d.keys) - 1
+	case len(d.keys) > fewKeys:
 		d.index = make(map[any]int, 2*fewKeys)
-		for i, k := range d.keys[:len(d.keys)-1] {
-			n, _ := normal(k)
+		for i, n := range d.normals {
 			d.index[n] = i
 		}
-	}
-	if d.index != nil {
-		n, _ := normal(k)
-		d.index[n] = len(d.keys) - 1
 	}
 }
 
@@ -300,6 +297,7 @@ func (m *machine) equal(a, b any) bool {
 		m.enter()
 		defer m.leave()
 		for i, k := range a.keys {
+			m.keyCost(k)
 			v, ok := b.get(k)
 			if !ok || !m.equal(a.vals[i], v) {
 				return false

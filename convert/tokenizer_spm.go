@@ -157,8 +157,15 @@ func (m *sentencePiece) piece(msg []byte) error {
 // fromSentencePiece makes the vocabulary of tokenizer.model and the tokens that the other files add.
 func (t *tokenizerFiles) fromSentencePiece(size int, r *Result) (*vocabulary, error) {
 	m := t.spm
+	added, err := t.addedTokens()
+	if err != nil {
+		return nil, err
+	}
 	if size == 0 {
 		size = len(m.pieces)
+		for _, a := range added {
+			size = max(size, a.ID+1)
+		}
 	}
 	tab := newTable(size)
 	for id, p := range m.pieces {
@@ -167,10 +174,6 @@ func (t *tokenizerFiles) fromSentencePiece(size int, r *Result) (*vocabulary, er
 			text = strings.ReplaceAll(text, "▁", " ")
 		}
 		tab.put(id, text, p.kind, p.score)
-	}
-	added, err := t.addedTokens()
-	if err != nil {
-		return nil, err
 	}
 	for _, a := range added {
 		if a.Special || looksSpecial(a.Content) {

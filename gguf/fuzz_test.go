@@ -53,6 +53,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		use(file)
+		again(t, file)
 		for _, parts := range [][]*gguf.File{{file}, {file, file}, {file, second}, {second, file}} {
 			if joined, err := gguf.Join(parts); err == nil {
 				use(joined)
@@ -61,6 +62,36 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// again writes what was parsed: the writer takes it, and what it writes is parsed and written to the same bytes.
+func again(t *testing.T, f *gguf.File) {
+	var last []byte
+	for range 2 {
+		w := &gguf.Writer{}
+		for key := range f.Meta.Keys() {
+			if err := w.Copy(f.Meta, key); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, x := range f.Tensors {
+			if err := w.Add(x.Name, x.Type, x.Dims, gguf.Bytes(x.Data)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var b bytes.Buffer
+		if _, err := w.WriteTo(&b); err != nil {
+			t.Fatal(err)
+		}
+		if last != nil && !bytes.Equal(b.Bytes(), last) {
+			t.Fatalf("written %q, parsed, and written %q", last, b.Bytes())
+		}
+		last = b.Bytes()
+		var err error
+		if f, err = gguf.Parse(last); err != nil {
+			t.Fatalf("what was written cannot be read: %v", err)
+		}
+	}
 }
 
 // BenchmarkParse reads the headers of the real models: 49,152 and 262,144 vocabulary entries.

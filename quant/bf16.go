@@ -5,6 +5,7 @@ import (
 	"math"
 )
 
+// BF16: 2 bytes a value, the upper half of an IEEE single, little endian.
 func init() {
 	Register(Format{Type: BF16, Name: "BF16", Elems: 1, Size: 2, Decode: decodeBF16, Encode: encodeBF16})
 }

@@ -2,6 +2,8 @@ package quant
 
 import "encoding/binary"
 
+// F16: 2 bytes a value, an IEEE half, little endian. Encoding rounds to nearest, ties to even; 65520 and more become
+// infinity, NaNs stay NaNs.
 func init() {
 	Register(Format{Type: F16, Name: "F16", Elems: 1, Size: 2, Decode: decodeF16, Encode: encodeF16})
 }

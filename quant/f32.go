@@ -5,6 +5,7 @@ import (
 	"math"
 )
 
+// F32: 4 bytes a value, an IEEE single, little endian.
 func init() {
 	Register(Format{Type: F32, Name: "F32", Elems: 1, Size: 4, Decode: decodeF32, Encode: encodeF32})
 }

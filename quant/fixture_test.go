@@ -13,7 +13,8 @@ import (
 	"testing"
 )
 
-// testdata/ggml.txt holds what ggml makes of the rows below; testdata/ggml.py wrote it and makes the same rows.
+// testdata/ggml.txt holds what ggml makes of the rows below; testdata/ggml.py wrote it and makes the same rows. README.md there has the
+// versions, the command, and what else was compared.
 const (
 	fixtureCols   = 1024
 	fixtureBlocks = 64

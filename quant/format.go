@@ -14,27 +14,29 @@ import (
 type Type uint32
 
 // GGUF's element types. The list is complete so that a file holding a type without a registered [Format] can be
-// refused by name; adding a format means adding one file that calls [Register], not editing this list.
+// refused by name; adding a format means adding one file that calls [Register], not editing this list. The comments
+// give the size of what is registered here; the file named after a type has its layout byte by byte (ggml's, from
+// ggml-common.h).
 const (
-	F32     Type = 0
-	F16     Type = 1
-	Q4_0    Type = 2
-	Q4_1    Type = 3
-	Q5_0    Type = 6
-	Q5_1    Type = 7
-	Q8_0    Type = 8
+	F32     Type = 0 // 4 bytes a value
+	F16     Type = 1 // 2 bytes a value
+	Q4_0    Type = 2 // 32 values in 18 bytes, d*(q-8)
+	Q4_1    Type = 3 // 32 in 20, d*q + m
+	Q5_0    Type = 6 // 32 in 22, d*(q-16)
+	Q5_1    Type = 7 // 32 in 24, d*q + m
+	Q8_0    Type = 8 // 32 in 34, d*q
 	Q8_1    Type = 9
-	Q2_K    Type = 10
-	Q3_K    Type = 11
-	Q4_K    Type = 12
-	Q5_K    Type = 13
-	Q6_K    Type = 14
+	Q2_K    Type = 10 // 256 in 84, 16 groups with scale and minimum
+	Q3_K    Type = 11 // 256 in 110, 16 groups with scale
+	Q4_K    Type = 12 // 256 in 144, 8 groups with scale and minimum
+	Q5_K    Type = 13 // 256 in 176, 8 groups with scale and minimum
+	Q6_K    Type = 14 // 256 in 210, 16 groups with scale
 	Q8_K    Type = 15
 	IQ2_XXS Type = 16
 	IQ2_XS  Type = 17
 	IQ3_XXS Type = 18
 	IQ1_S   Type = 19
-	IQ4_NL  Type = 20
+	IQ4_NL  Type = 20 // 32 in 18, d*table[q]
 	IQ3_S   Type = 21
 	IQ2_S   Type = 22
 	IQ4_XS  Type = 23
@@ -44,10 +46,10 @@ const (
 	I64     Type = 27
 	F64     Type = 28
 	IQ1_M   Type = 29
-	BF16    Type = 30
+	BF16    Type = 30 // 2 bytes a value
 	TQ1_0   Type = 34
 	TQ2_0   Type = 35
-	MXFP4   Type = 39
+	MXFP4   Type = 39 // 32 in 17, 4-bit floats with a power of two
 	NVFP4   Type = 40
 )
 
@@ -92,7 +94,8 @@ type Format struct {
 	// Encode stores one row: len(src) values, a multiple of Elems, into the first len(src)/Elems blocks of dst.
 	// importance, nil or one non-negative weight per column (len(src) of them), tells how much an error in each
 	// column costs; formats without a choice to make ignore it. The row must be given whole, because some formats
-	// weigh errors by the row's mean square. NaN and infinities give unspecified but valid blocks.
+	// weigh errors by the row's mean square. NaN and infinities give unspecified but valid blocks. A row that is not whole
+	// blocks, too short a dst and importance of another length are programming errors: it panics before it writes.
 	Encode func(dst []byte, src []float32, importance []float32)
 
 	// Unpack splits blocks into small integers and per group scales, value = d*q + m:
@@ -126,9 +129,21 @@ func Register(f Format) {
 	case byType[f.Type] != nil || byName[name] != nil:
 		panic(fmt.Sprintf("quant: Register(%q): type %d or name already registered", f.Name, uint32(f.Type)))
 	}
+	f.Encode = strict(f)
 	byType[f.Type], byName[name] = &f, &f
 	at, _ := slices.BinarySearchFunc(formats, f.Type, func(g *Format, t Type) int { return cmp.Compare(g.Type, t) })
 	formats = slices.Insert(formats, at, &f)
+}
+
+// strict is Encode that checks its arguments: an encoder by itself would drop the values after the last whole block.
+func strict(f Format) func(dst []byte, src, importance []float32) {
+	return func(dst []byte, src, importance []float32) {
+		n := len(src) / f.Elems
+		if len(src)%f.Elems != 0 || len(dst) < n*f.Size || importance != nil && len(importance) != len(src) {
+			panic(fmt.Sprintf("quant: Encode of %d values to %d bytes of %s with %d weights", len(src), len(dst), f.Name, len(importance)))
+		}
+		f.Encode(dst[:n*f.Size], src, importance)
+	}
 }
 
 // Lookup finds the format registered for a type.

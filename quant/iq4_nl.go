@@ -1,6 +1,11 @@
 package quant
 
-// An IQ4_NL block is one of Q4_0 whose nibbles are indices into a table that is denser near zero.
+// IQ4_NL, 18 bytes for 32 values (block_iq4_nl of ggml-common.h):
+//
+//	0   d       half
+//	2   nibbles 16 bytes; byte j holds elements j (low) and j+16 (high)
+//
+// Value d*tableIQ4_NL[q]: the table is denser near zero.
 func init() {
 	Register(Format{Type: IQ4_NL, Name: "IQ4_NL", Elems: 32, Size: 18, Group: 32, Bits: 8,
 		Decode: decodeIQ4_NL, Encode: encodeIQ4_NL, Unpack: unpackIQ4_NL})

@@ -38,6 +38,35 @@ func TestNewMatrix(t *testing.T) {
 	}
 }
 
+// TestPartialBlocks: no format takes a row that ends inside a block, and its encoder and decoder do not either.
+func TestPartialBlocks(t *testing.T) {
+	for _, f := range Formats() {
+		if f.Elems == 1 {
+			continue
+		}
+		for _, cols := range []int{1, f.Elems - 1, f.Elems + 1, 3*f.Elems - 16, 1<<40 + 1} {
+			if m, err := NewMatrix(f.Type, 1, cols, make([]byte, 4*f.Size)); !errors.Is(err, ErrShape) || m.Format != nil {
+				t.Errorf("%s of %d columns: %v, want ErrShape", f.Name, cols, err)
+			}
+			if cols > 1<<20 {
+				continue
+			}
+			dst, y := guarded(4*f.Size), make([]float32, cols)
+			if !panics(func() { f.Encode(dst, row("bell", 1, cols), nil) }) || bytes.Count(dst, []byte{0xc3}) != len(dst) {
+				t.Errorf("%s: Encode of %d values does not refuse them, or writes first", f.Name, cols)
+			}
+			if !panics(func() { f.Decode(y, dst) }) {
+				t.Errorf("%s: Decode of %d values does not refuse them", f.Name, cols)
+			}
+		}
+		x := row("bell", 1, 2*f.Elems)
+		if !panics(func() { f.Encode(make([]byte, 2*f.Size), x, x[1:]) }) || !panics(func() { f.Encode(make([]byte, 2*f.Size-1), x, nil) }) ||
+			!panics(func() { f.Decode(x, make([]byte, 2*f.Size-1)) }) {
+			t.Errorf("%s: too short a slice is not refused", f.Name)
+		}
+	}
+}
+
 func TestMatrixRows(t *testing.T) {
 	for _, f := range Formats() {
 		const rows, cols = 5, 512

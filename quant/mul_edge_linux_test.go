@@ -3,47 +3,15 @@ package quant
 import (
 	"math/rand/v2"
 	"testing"
-	"unsafe"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/godwit-ai/godwit/internal/testenv"
 	"github.com/godwit-ai/godwit/seq"
 )
-
-// between gives n bytes that end at a page that cannot be read, and n that begin after one: a mapped matrix ends where its
-// file ends.
-func between(t *testing.T, n int) (last, first []byte) {
-	page := unix.Getpagesize()
-	size := (n + page - 1) / page * page
-	b, err := unix.Mmap(-1, 0, size+2*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Munmap(b); err != nil {
-			t.Error(err)
-		}
-	})
-	for _, guard := range [][]byte{b[:page], b[page+size:]} {
-		if err := unix.Mprotect(guard, unix.PROT_NONE); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return b[page+size-n : page+size : page+size], b[page : page+n : page+n]
-}
 
 // TestMulPageEdge gives every kernel weights, activations and results that touch pages it may not: reading or writing one
 // byte too much ends the test with a fault.
 func TestMulPageEdge(t *testing.T) {
-	weights, weightsFirst := between(t, 1<<18)
-	values, valuesFirst := between(t, 1<<16)
-	results, resultsFirst := between(t, 1<<12)
-	at := func(last, first []byte, begin bool, n int) []byte {
-		if begin {
-			return first[:n:n]
-		}
-		return last[len(last)-n:]
-	}
+	weights, values, results := testenv.NewEdge(t, 1<<18), testenv.NewEdge(t, 1<<16), testenv.NewEdge(t, 1<<12)
 	forAll(t, func(t *testing.T) {
 		for _, f := range Formats() {
 			rng := rand.New(rand.NewPCG(11, uint64(f.Type)))
@@ -59,11 +27,11 @@ func TestMulPageEdge(t *testing.T) {
 					m := randomMatrix(t, f, rng, rows, cols)
 					random := randomFloats(rng, n*cols)
 					for _, begin := range []bool{false, true} {
-						m.Data = at(weights, weightsFirst, begin, len(m.Data))
+						m.Data = testenv.At[byte](weights, begin, len(m.Data))
 						copy(m.Data, randomData(f, rng, rows*cols/f.Elems))
-						x := unsafe.Slice((*float32)(unsafe.Pointer(&at(values, valuesFirst, begin, 4*len(random))[0])), len(random))
+						x := testenv.At[float32](values, begin, len(random))
 						copy(x, random)
-						y := unsafe.Slice((*float32)(unsafe.Pointer(&at(results, resultsFirst, begin, 4*n*rows)[0])), n*rows)
+						y := testenv.At[float32](results, begin, n*rows)
 						mem := new(seq.Arena)
 						for _, exact := range []bool{false, true} {
 							var in Input
@@ -84,4 +52,34 @@ func TestMulPageEdge(t *testing.T) {
 			}
 		}
 	})
+}
+
+// edges is memory at the edge of a page: what a kernel must not touch is right beside it.
+type edges struct {
+	number [7]testenv.Edge
+	begin  bool
+}
+
+func (e edges) int8s(i, n int) []int8       { return testenv.At[int8](e.number[i], e.begin, n) }
+func (e edges) uint8s(i, n int) []uint8     { return testenv.At[uint8](e.number[i], e.begin, n) }
+func (e edges) uint32s(i, n int) []uint32   { return testenv.At[uint32](e.number[i], e.begin, n) }
+func (e edges) float32s(i, n int) []float32 { return testenv.At[float32](e.number[i], e.begin, n) }
+
+// TestTilerPageEdge is TestTilerTwins with every argument of every kernel at an edge: the scratch and the quantised
+// activations too, which TestMulPageEdge leaves in the middle of an arena.
+func TestTilerPageEdge(t *testing.T) {
+	e := edges{}
+	for i := range e.number {
+		e.number[i] = testenv.NewEdge(t, 1<<15)
+	}
+	for _, c := range tilers {
+		if !c.level.Have {
+			continue
+		}
+		for _, e.begin = range []bool{false, true} {
+			for _, problem := range c.differs(e) {
+				t.Errorf("%s: %s", c.level.Name, problem)
+			}
+		}
+	}
 }

@@ -2,8 +2,13 @@ package quant
 
 import "math"
 
-// An MXFP4 block: an exponent e and 16 bytes of nibbles as in Q4_0, each a 4-bit float with the value of tableMXFP4
-// over 2; value 2^(e-127)*q/2. This is the OCP Microscaling format, except that an exponent of 255 is 2^128, not NaN.
+// MXFP4, 17 bytes for 32 values (block_mxfp4 of ggml-common.h):
+//
+//	0   e       1 byte, a power of two: 2^(e-127)
+//	1   nibbles 16 bytes; byte j holds elements j (low) and j+16 (high), 4-bit floats E2M1
+//
+// Value 2^(e-127)*tableMXFP4[q]/2. These are the blocks of OCP's Microscaling Formats 1.0, except that an exponent
+// of 255 is 2^128, not NaN.
 func init() {
 	Register(Format{Type: MXFP4, Name: "MXFP4", Elems: 32, Size: 17, Group: 32, Bits: 5,
 		Decode: decodeMXFP4, Encode: encodeMXFP4, Unpack: unpackMXFP4})

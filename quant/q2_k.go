@@ -1,7 +1,13 @@
 package quant
 
-// A Q2_K block of 256: 16 bytes with a 4-bit scale (low) and a 4-bit minimum for each group of 16, 64 bytes of bit
-// pairs (see pack2), and halves d and dmin. Value d*scale*q - dmin*minimum.
+// Q2_K, 84 bytes for 256 values in groups of 16 (block_q2_K of ggml-common.h):
+//
+//	0   scales  16 bytes, one a group: a 4-bit scale (low) and a 4-bit minimum (high)
+//	16  q       64 bytes of bit pairs, see pack2
+//	80  d       half
+//	82  dmin    half
+//
+// Value d*scale*q - dmin*minimum.
 func init() {
 	Register(Format{Type: Q2_K, Name: "Q2_K", Elems: 256, Size: 84, Group: 16, Bits: 3, HasMin: true,
 		Decode: decodeQ2_K, Encode: encodeQ2_K, Unpack: unpackQ2_K})

@@ -2,8 +2,14 @@ package quant
 
 import "encoding/binary"
 
-// A Q3_K block of 256: 32 bytes of high bits (bit k of byte l for element 32*k+l), 64 bytes of low bit pairs (see
-// pack2), 12 bytes of 6-bit scales for groups of 16 (see scalesQ3_K), and a half d. Value d*(scale-32)*(q-4).
+// Q3_K, 110 bytes for 256 values in groups of 16 (block_q3_K of ggml-common.h):
+//
+//	0   high    32 bytes; bit k of byte l is the highest of element 32*k+l
+//	32  low     64 bytes of bit pairs, see pack2
+//	96  scales  12 bytes, 6 bits a group, see scalesQ3_K
+//	108 d       half
+//
+// Value d*(scale-32)*(q-4).
 func init() {
 	Register(Format{Type: Q3_K, Name: "Q3_K", Elems: 256, Size: 110, Group: 16, Bits: 4,
 		Decode: decodeQ3_K, Encode: encodeQ3_K, Unpack: unpackQ3_K})

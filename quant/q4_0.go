@@ -1,6 +1,11 @@
 package quant
 
-// A Q4_0 block: a half d and 16 bytes of nibbles; byte j holds elements j (low) and j+16 (high), value d*(q-8).
+// Q4_0, 18 bytes for 32 values (block_q4_0 of ggml-common.h):
+//
+//	0   d       half
+//	2   nibbles 16 bytes; byte j holds elements j (low) and j+16 (high)
+//
+// Value d*(q-8).
 func init() {
 	Register(Format{Type: Q4_0, Name: "Q4_0", Elems: 32, Size: 18, Group: 32, Bits: 5,
 		Decode: decodeQ4_0, Encode: encodeQ4_0, Unpack: unpackQ4_0})

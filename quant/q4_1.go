@@ -1,6 +1,12 @@
 package quant
 
-// A Q4_1 block: halves d and m and 16 bytes of nibbles; byte j holds elements j (low) and j+16 (high), value d*q+m.
+// Q4_1, 20 bytes for 32 values (block_q4_1 of ggml-common.h):
+//
+//	0   d       half
+//	2   m       half
+//	4   nibbles 16 bytes; byte j holds elements j (low) and j+16 (high)
+//
+// Value d*q + m.
 func init() {
 	Register(Format{Type: Q4_1, Name: "Q4_1", Elems: 32, Size: 20, Group: 32, Bits: 5, HasMin: true,
 		Decode: decodeQ4_1, Encode: encodeQ4_1, Unpack: unpackQ4_1})

@@ -1,8 +1,13 @@
 package quant
 
-// A Q4_K block of 256: halves d and dmin, 12 bytes with a 6-bit scale and a 6-bit minimum for each group of 32 (see
-// scalesK), and 128 bytes of nibbles; byte 32*p+l holds element l of group 2p (low) and of group 2p+1 (high). Value
-// d*scale*q - dmin*minimum.
+// Q4_K, 144 bytes for 256 values in groups of 32 (block_q4_K of ggml-common.h):
+//
+//	0   d       half
+//	2   dmin    half
+//	4   scales  12 bytes, a 6-bit scale and a 6-bit minimum a group, see scalesK
+//	16  nibbles 128 bytes; byte 32*p+l holds element l of group 2p (low) and of group 2p+1 (high)
+//
+// Value d*scale*q - dmin*minimum.
 func init() {
 	Register(Format{Type: Q4_K, Name: "Q4_K", Elems: 256, Size: 144, Group: 32, Bits: 5, HasMin: true,
 		Decode: decodeQ4_K, Encode: encodeQ4_K, Unpack: unpackQ4_K})

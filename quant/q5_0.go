@@ -2,8 +2,13 @@ package quant
 
 import "encoding/binary"
 
-// A Q5_0 block: a half d, 32 high bits (bit i for element i) and 16 bytes of nibbles, byte j for elements j (low) and
-// j+16 (high); value d*(q-16).
+// Q5_0, 22 bytes for 32 values (block_q5_0 of ggml-common.h):
+//
+//	0   d       half
+//	2   fifths  32 bits, little endian; bit i is the highest of element i
+//	6   nibbles 16 bytes; byte j holds the rest of elements j (low) and j+16 (high)
+//
+// Value d*(q-16).
 func init() {
 	Register(Format{Type: Q5_0, Name: "Q5_0", Elems: 32, Size: 22, Group: 32, Bits: 6,
 		Decode: decodeQ5_0, Encode: encodeQ5_0, Unpack: unpackQ5_0})

@@ -2,7 +2,14 @@ package quant
 
 import "encoding/binary"
 
-// A Q5_1 block: halves d and m, then 32 high bits and 16 bytes of nibbles as in Q5_0; value d*q+m.
+// Q5_1, 24 bytes for 32 values (block_q5_1 of ggml-common.h):
+//
+//	0   d       half
+//	2   m       half
+//	4   fifths  32 bits, little endian; bit i is the highest of element i
+//	8   nibbles 16 bytes; byte j holds the rest of elements j (low) and j+16 (high)
+//
+// Value d*q + m.
 func init() {
 	Register(Format{Type: Q5_1, Name: "Q5_1", Elems: 32, Size: 24, Group: 32, Bits: 6, HasMin: true,
 		Decode: decodeQ5_1, Encode: encodeQ5_1, Unpack: unpackQ5_1})

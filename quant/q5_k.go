@@ -1,7 +1,14 @@
 package quant
 
-// A Q5_K block of 256: the head of Q4_K, 32 bytes of high bits (bit g of byte l for element l of group g), and 128
-// bytes of nibbles as in Q4_K. Value d*scale*q - dmin*minimum.
+// Q5_K, 176 bytes for 256 values in groups of 32 (block_q5_K of ggml-common.h):
+//
+//	0   d       half
+//	2   dmin    half
+//	4   scales  12 bytes, a 6-bit scale and a 6-bit minimum a group, see scalesK
+//	16  fifths  32 bytes; bit g of byte l is the highest of element l of group g
+//	48  nibbles 128 bytes; byte 32*p+l holds the rest of element l of group 2p (low) and of group 2p+1 (high)
+//
+// Value d*scale*q - dmin*minimum.
 func init() {
 	Register(Format{Type: Q5_K, Name: "Q5_K", Elems: 256, Size: 176, Group: 32, Bits: 6, HasMin: true,
 		Decode: decodeQ5_K, Encode: encodeQ5_K, Unpack: unpackQ5_K})

@@ -1,9 +1,14 @@
 package quant
 
-// A Q6_K block of 256: 128 bytes of low nibbles, 64 bytes of high bit pairs, 16 signed scales for groups of 16, and a
-// half d. Each half of 128 elements has 64 bytes of nibbles and 32 of pairs: pairs byte l holds the top bits of elements l,
-// l+32, l+64 and l+96, whose nibbles are the low ones of bytes l and l+32 and the high ones of the same. Value
-// d*scale*(q-32).
+// Q6_K, 210 bytes for 256 values in groups of 16 (block_q6_K of ggml-common.h):
+//
+//	0   nibbles 128 bytes, 64 for each half of 128 elements
+//	128 pairs   64 bytes, 32 for each half
+//	192 scales  16 signed bytes, one a group
+//	208 d       half
+//
+// In a half, byte l of the pairs has the top bits of elements l, l+32, l+64 and l+96, from its lowest bits on; their low
+// nibbles are the low ones of bytes l and l+32 and the high ones of the same. Value d*scale*(q-32).
 func init() {
 	Register(Format{Type: Q6_K, Name: "Q6_K", Elems: 256, Size: 210, Group: 16, Bits: 7,
 		Decode: decodeQ6_K, Encode: encodeQ6_K, Unpack: unpackQ6_K})

@@ -2,7 +2,12 @@ package quant
 
 import "math"
 
-// A Q8_0 block: a half d and 32 signed bytes, value d*q.
+// Q8_0, 34 bytes for 32 values (block_q8_0 of ggml-common.h):
+//
+//	0   d       half
+//	2   q       32 signed bytes
+//
+// Value d*q.
 func init() {
 	Register(Format{Type: Q8_0, Name: "Q8_0", Elems: 32, Size: 34, Group: 32, Bits: 9,
 		Decode: decodeQ8_0, Encode: encodeQ8_0, Unpack: unpackQ8_0})

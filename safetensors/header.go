@@ -98,7 +98,7 @@ func (h *header) file(f *File) error {
 	}
 	// Writers pad the header with spaces.
 	if t, err := h.d.Token(); err != io.EOF {
-		return fmt.Errorf("%w: byte %d: %v after the end", ErrHeader, h.d.InputOffset(), t)
+		return fmt.Errorf("%w: byte %d: %.40q after the end", ErrHeader, h.d.InputOffset(), fmt.Sprint(t))
 	}
 	return nil
 }

@@ -92,14 +92,27 @@ func (c *candidates) softmax() (top float32, lse float64) {
 	return top, ln(float64(sum))
 }
 
+// total returns the sum of the probabilities after softmax: 1, but for the rounding of each. Parts of a distribution are taken of
+// this sum, so that half of 100 equal candidates is 50 of them.
+func (c *candidates) total() float64 {
+	var s [4]float64 // four sums, because a single one waits for itself
+	p := c.p
+	for ; len(p) >= 4; p = p[4:] {
+		s[0] += float64(p[0])
+		s[1] += float64(p[1])
+		s[2] += float64(p[2])
+		s[3] += float64(p[3])
+	}
+	for _, q := range p {
+		s[0] += float64(q)
+	}
+	return s[0] + s[1] + (s[2] + s[3])
+}
+
 // draw returns the candidate where the cumulative probability passes u of the total.
 func (c *candidates) draw(u float64) int {
-	var total, sum float64
-	for _, p := range c.p {
-		total += float64(p)
-	}
-	u *= total
-	last := 0
+	u *= c.total()
+	sum, last := 0.0, 0
 	for i, p := range c.p {
 		if p > 0 {
 			if sum += float64(p); sum > u {

@@ -33,7 +33,11 @@ func (s *mirostat) reset() { s.mu = 2 * s.tau }
 
 func (s *mirostat) apply(c *candidates) {
 	top, lse := c.softmax()
-	c.keep(float32(float64(top) + lse - float64(s.mu*math.Ln2))) // keep leaves the best one in any case
+	if bits := lse / math.Ln2; bits > s.mu { // even the best one has too many: of several equal ones, all have
+		c.single()
+		return
+	}
+	c.keep(float32(float64(top) + lse - float64(s.mu*math.Ln2)))
 }
 
 func (s *mirostat) picked(c *candidates, i int) {

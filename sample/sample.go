@@ -11,8 +11,8 @@ import (
 // ErrNoToken means that every logit is −∞ or NaN, before or after the steps of the chain.
 var ErrNoToken = errors.New("no token can be sampled")
 
-// step is one stage of the chain. It edits or narrows the candidates and must leave at least one of those that can be
-// sampled.
+// step is one stage of the chain. It edits or narrows the candidates. There is at least one that can be sampled; a step that narrows
+// must leave one, a step that edits may take the last to −∞.
 type step interface{ apply(c *candidates) }
 
 // observer is a step that wants to know which candidate was picked; the candidates carry the probabilities of the draw.
@@ -90,9 +90,9 @@ func (ch *Chain) narrow(logits []float32) error {
 	}
 	for _, s := range ch.steps {
 		s.apply(&ch.c)
-	}
-	if !ch.c.live() {
-		return fmt.Errorf("%w: biases and penalties took all %d logits to -Inf", ErrNoToken, len(logits))
+		if !ch.c.live() { // at once: the next step could not choose
+			return fmt.Errorf("%w: biases and penalties took all %d logits to -Inf", ErrNoToken, len(logits))
+		}
 	}
 	return nil
 }

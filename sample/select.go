@@ -17,7 +17,7 @@ type histogram struct {
 // quota says how many of the best candidates are wanted.
 type quota struct {
 	k      int     // so many; 0: as few as it takes for their probabilities to reach p
-	p      float64 // of 1
+	p      float64 // a part of candidates.total
 	strict bool    // the probabilities must exceed p
 }
 

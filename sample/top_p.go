@@ -18,8 +18,9 @@ type topP float32
 
 func (p topP) apply(c *candidates) {
 	top, lse := c.softmax()
+	total := c.total()
 	// All tokens less probable than (1−p)/n together have less than 1−p, so p is reached without them; half of it leaves room for
 	// rounding. In a peaked distribution few tokens remain to be sorted.
 	c.keep(float32(float64(top) + lse + ln(float64(1-p)/2/float64(c.n))))
-	c.selectBest(c.logit, quota{p: float64(p)})
+	c.selectBest(c.logit, quota{p: float64(float64(p) * total)})
 }

@@ -27,6 +27,6 @@ func (p typical) apply(c *candidates) {
 	for i, l := range c.logit {
 		c.key[i] = -float32(math.Abs(lse - (float64(l) - float64(top)) - entropy))
 	}
-	c.selectBest(c.key, quota{p: float64(p), strict: true})
+	c.selectBest(c.key, quota{p: float64(float64(p) * c.total()), strict: true})
 	c.key = c.key[:0]
 }

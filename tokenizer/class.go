@@ -47,7 +47,8 @@ func slowClass(r rune) class {
 	case unicode.IsSymbol(r):
 		return symb
 	}
-	return other
+	c, _ := laterClass(r)
+	return c
 }
 
 // at returns the class and the length in bytes of the character at s[i:].
@@ -100,5 +101,6 @@ func cased(s string, i int) (class, int) {
 	case unicode.IsMark(r):
 		return upperish | lowerish, n
 	}
-	return 0, n
+	_, c := laterClass(r)
+	return c, n
 }

@@ -1,7 +1,5 @@
 package tokenizer
 
-import "unicode"
-
 // family is what the file's name of a pre-tokeniser stands for.
 type family struct {
 	stages []splitter
@@ -55,7 +53,7 @@ func init() {
 	add(family{stages: []splitter{gpt4(tekken)}, whole: true, bos: true}, "tekken")
 	add(family{stages: []splitter{newline, isolate(spaced(deepseekCased.holds)), isolate(spaced(deepseekPunct.holds)), trailing,
 		isolate(runsIn(deepseekAsian.holds)), numbers}}, "deepseek-llm")
-	add(family{stages: []splitter{newline, isolate(spaced(unicode.IsLetter)), isolate(spaced(unicode.IsPunct)),
+	add(family{stages: []splitter{newline, isolate(spaced(isLetter)), isolate(spaced(isPunct)),
 		isolate(runsIn(deepseekAsian.holds)), digits}}, "deepseek-coder")
 	add(family{stages: []splitter{numbers3, isolate(runsIn(kanaHan.holds)), isolate(deepseek3)}},
 		"deepseek-v3", "hunyuan-dense", "joyai-llm")

@@ -1,6 +1,10 @@
 package tokenizer
 
 import (
+	"encoding/binary"
+	"errors"
+	"maps"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -82,6 +86,57 @@ func FuzzNew(f *testing.F) {
 		opt := Options{Special: true}
 		if a, b := tok.Encode(nil, text, opt), again.Encode(nil, text, opt); !slices.Equal(a, b) {
 			t.Fatalf("%q gives %v and %v", text, a, b)
+		}
+	})
+}
+
+// FuzzVocabulary: any vocabulary in a sound container, which FuzzNew seldom comes to. The lists are cut at unit separators.
+func FuzzVocabulary(f *testing.F) {
+	pres := slices.Sorted(maps.Keys(families))
+	const sep = "\x1f"
+	f.Add(uint8(0), uint8(3), uint8(1), "a"+sep+"b"+sep+"ab"+sep+"Ġ", "a b"+sep+"Ġ a", []byte{1, 1, 4, 1}, []byte{}, []byte{0, 2, 9}, "ab a")
+	f.Add(uint8(1), uint8(0), uint8(9), "<unk>"+sep+"▁"+sep+"▁a"+sep+"<0x61>", "", []byte{2, 1, 1, 6}, []byte("abcdefghijklmnop"), []byte{1}, "a  a")
+	f.Add(uint8(2), uint8(0), uint8(5), "<unk>"+sep+"▁"+sep+"aa"+sep+"a", "\x04\x00\x00\x00abcd\x00", []byte{2, 1, 1, 4}, []byte{0, 0, 0xC0, 0x7F}, []byte{1, 1}, "aaa")
+	f.Add(uint8(3), uint8(0), uint8(0), "[UNK]"+sep+"▁a"+sep+"b"+sep+"[SEP]", "", []byte{2, 1, 1, 3}, []byte{}, []byte{1, 2, 3, 4}, "Ab É")
+	f.Fuzz(func(t *testing.T, model, pre, flags uint8, tokens, merges string, kinds, scores, ids []byte, text string) {
+		if len(text) > 1<<10 || len(tokens) > 1<<12 {
+			return
+		}
+		list := strings.Split(tokens, sep)
+		b := new(builder).text(keys+"model", models[int(model)%len(models)]).text(keys+"pre", pres[int(pre)%len(pres)]).texts(keys+"tokens", list)
+		values, types := make([]float32, len(list)), make([]int32, len(list))
+		for i := range list {
+			types[i] = 1
+			if i < len(kinds) {
+				types[i] = int32(int8(kinds[i]))
+			}
+			if len(scores) >= 4*(i+1) {
+				values[i] = math.Float32frombits(binary.LittleEndian.Uint32(scores[4*i:]))
+			}
+		}
+		b.floats(keys+"scores", values).ints(keys+"token_type", types).texts(keys+"merges", strings.Split(merges, sep))
+		if merges != "" {
+			b.bytes(keys+"precompiled_charsmap", []byte(merges))
+		}
+		for i, id := range ids[:min(len(ids), len(idKeys))] {
+			b.int(keys+idKeys[i]+"_token_id", int64(int8(id)))
+		}
+		for i, name := range flagKeys {
+			b.flag(keys+name, flags>>i&1 != 0)
+		}
+		tok, err := b.new(t)
+		if err != nil {
+			if !errors.Is(err, ErrMetadata) {
+				t.Fatal(err)
+			}
+			return
+		}
+		exercise(t, tok, text)
+		for _, opt := range []Options{{}, {Special: true}} {
+			got := tok.Encode(nil, text, opt)
+			if again := b.must(t).Encode(nil, text, opt); !slices.Equal(got, again) {
+				t.Fatalf("%q gives %v and %v", text, got, again)
+			}
 		}
 	})
 }

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Makes rope.json: frequencies and rotated vectors as Hugging Face transformers computes them.
 
-    python3 -m pip install torch==2.15.0 transformers==5.23.0
+    python3 -m pip install torch==2.15.0 transformers==5.24.0
     python3 attention/testdata/rope.py > attention/testdata/rope.json
 
-Each case has the plan's text, the width of a head, transformers' float32 frequencies and attention factor, and "turned":
+Each case has the plan's text, the width of a head, transformers' float32 frequencies and attention factor, the row "at" of the
+cosines and sines of the model's own rotary embedding, the text being as long as the case says, and "turned":
 the vector sin(0.7·i + 0.3) at position 37, rotated by the model code, by halves (llama) or by adjacent pairs (gptj).
 """
 import json, sys
@@ -13,7 +14,7 @@ import torch
 from transformers import LlamaConfig
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 from transformers.models.gptj.modeling_gptj import apply_rotary_pos_emb as turn_pairs
-from transformers.models.llama.modeling_llama import apply_rotary_pos_emb as turn_halves
+from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding, apply_rotary_pos_emb as turn_halves
 from transformers.models.stablelm.modeling_stablelm import StableLmRotaryEmbedding
 
 HEAD = 32
@@ -54,9 +55,15 @@ def frequencies(kind, params, longest, seq_len):
     params = {"rope_theta": 10000.0, "rope_type": kind, **params}
     config = LlamaConfig(hidden_size=4 * HEAD, num_attention_heads=4, head_dim=HEAD, max_position_embeddings=longest,
                          rope_parameters=params)
+    at = (seq_len or 1000) - 1
+    # Of the two classes only StableLM's rotates a part of the head by default.
+    embedding = (StableLmRotaryEmbedding if kind == "default" else LlamaRotaryEmbedding)(config)
+    cos, sin = embedding(torch.zeros(1), torch.arange(at + 1)[None])
+    half = cos.shape[-1] // 2
+    table = {"at": at, "cos": cos[0, at, :half].tolist(), "sin": sin[0, at, :half].tolist()}
     if kind == "default":
-        return StableLmRotaryEmbedding.compute_default_rope_parameters(config)
-    return ROPE_INIT_FUNCTIONS[kind](config, "cpu", seq_len=seq_len or None)
+        return *StableLmRotaryEmbedding.compute_default_rope_parameters(config), table
+    return *ROPE_INIT_FUNCTIONS[kind](config, "cpu", seq_len=seq_len or None), table
 
 
 def turned(inv, mag, adjacent):
@@ -77,12 +84,12 @@ def turned(inv, mag, adjacent):
 def main():
     cases = []
     for text, kind, params, longest, seq_len in SCALES:
-        inv, mag = frequencies(kind, params, longest, seq_len)
+        inv, mag, table = frequencies(kind, params, longest, seq_len)
         for adjacent in (False, True):
             plan = text.replace("rope(", "rope(adjacent,", 1) if adjacent else text
             cases.append({
                 "pos": plan, "dim": HEAD, "attention_factor": float(mag), "inv_freq": [float(f) for f in inv],
-                "turned": turned(inv, mag, adjacent).tolist(),
+                **table, "turned": turned(inv, mag, adjacent).tolist(),
             })
     def short(x):
         if isinstance(x, float):

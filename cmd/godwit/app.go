@@ -1,20 +1,26 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"sync/atomic"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/godwit-ai/godwit"
+	"github.com/godwit-ai/godwit/attention"
 	"github.com/godwit-ai/godwit/catalog"
+	"github.com/godwit-ai/godwit/eval"
+	"github.com/godwit-ai/godwit/gguf"
 )
 
 // defaultModel is what `run` and `chat` take when no model is named.
@@ -60,6 +66,8 @@ MODEL is a name from ` + "`godwit list`" + ` (fetched on first use) or the path 
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.ArbitraryArgs,
+
+		SuggestionsMinimumDistance: 2,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return c.Help()
@@ -90,10 +98,11 @@ MODEL is a name from ` + "`godwit list`" + ` (fetched on first use) or the path 
 // modelFlags adds the flags of every command that opens a model.
 func (a *app) modelFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&a.plan, "plan", "", "edit the attention plan, e.g. 'kv=f32' (see `godwit inspect`)")
-	f.IntVarP(&a.threads, "threads", "t", 0, "threads; 0: one per CPU")
-	f.IntVarP(&a.ctx, "ctx", "c", 0, "most tokens held; 0: what the model was trained for")
-	f.BoolVar(&a.exact, "exact", false, "float32 activations throughout (slow)")
+	f.SortFlags = false // what is used most comes first
+	f.IntVarP(&a.ctx, "ctx", "c", 0, "hold at most `N` tokens; 0: what the model was trained for")
+	f.StringVar(&a.plan, "plan", "", "`EDITS` of the attention plan, e.g. 'kv=f32' (godwit inspect shows the model's)")
+	f.IntVarP(&a.threads, "threads", "t", 0, "use `N` threads; 0: one per CPU")
+	f.BoolVar(&a.exact, "exact", false, "float32 activations throughout, and a float32 cache if there is no --plan (slow)")
 	c.ValidArgsFunction = completeModel
 }
 
@@ -111,29 +120,81 @@ func (a *app) open(ctx context.Context, name string) (*godwit.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return godwit.Open(path, godwit.Options{Plan: a.plan, Threads: a.threads})
+	return a.openFile(path)
+}
+
+// openFile opens the model at path. Exact means a float32 cache too, unless a plan says what it is to be.
+func (a *app) openFile(path string) (*godwit.Model, error) {
+	plan := a.plan
+	if a.exact && plan == "" {
+		plan = "kv=f32"
+	}
+	return godwit.Open(path, godwit.Options{Plan: plan, Threads: a.threads})
 }
 
 func (a *app) sessionOptions() godwit.SessionOptions {
 	return godwit.SessionOptions{Context: a.ctx, Exact: a.exact}
 }
 
-// print writes v as one JSON object.
+// print writes v as one JSON object on one line. JSON escapes the control characters below U+0020; the others, which move a
+// terminal's cursor as well, are escaped here.
 func (a *app) print(v any) error {
-	e := json.NewEncoder(a.out)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := io.WriteString(a.out, escape(b.String(), func(r rune) bool { return r != '\n' && unicode.IsControl(r) }, `\u%04x`))
+	return err
 }
 
 // note writes a line for the user that is not output.
 func (a *app) note(format string, args ...any) {
 	if !a.quiet {
-		fmt.Fprintf(a.err, format+"\n", args...)
+		fmt.Fprintln(a.err, printable(fmt.Sprintf(format, args...)))
 	}
 }
 
-// warn writes a line that --quiet does not hide.
-func (a *app) warn(format string, args ...any) { fmt.Fprintf(a.err, "godwit: "+format+"\n", args...) }
+// tell writes a line that --quiet does not hide.
+func (a *app) tell(format string, args ...any) {
+	fmt.Fprintln(a.err, printable(fmt.Sprintf(format, args...)))
+}
+
+// warn tells what the user should know of something that goes on nevertheless.
+func (a *app) warn(format string, args ...any) { a.tell("godwit: warning: "+format, args...) }
+
+// say writes a model's text to the output. A terminal gets no control characters but line ends and tabs: a model, or what
+// it was told to repeat, must not move the cursor. Pipes and files get the text as it is.
+func (a *app) say(text string) error {
+	if _, ok := terminal(a.out); ok {
+		text = escape(text, func(r rune) bool { return r != '\n' && r != '\t' && unicode.IsControl(r) }, `\x%02x`)
+	}
+	_, err := io.WriteString(a.out, text)
+	return err
+}
+
+// printable returns text as one line that can be shown on any terminal: names in files and messages made of them may hold
+// anything.
+func printable(text string) string {
+	return escape(strings.ToValidUTF8(text, "\uFFFD"), func(r rune) bool { return !strconv.IsPrint(r) }, `\u%04x`)
+}
+
+// escape writes the characters that bad tells with a format of numbers.
+func escape(text string, bad func(rune) bool, format string) string {
+	if strings.IndexFunc(text, bad) < 0 {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if bad(r) {
+			fmt.Fprintf(&b, format, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
 
 // terminal reports whether a stream is one, and its width.
 func terminal(stream any) (width int, ok bool) {
@@ -156,6 +217,9 @@ func (a *app) read(path string) (string, error) {
 	var data []byte
 	var err error
 	if path == "-" {
+		if _, ok := terminal(a.in); ok {
+			a.note("(type or paste the text; Ctrl-D on an empty line ends it)")
+		}
 		data, err = io.ReadAll(a.in)
 	} else {
 		data, err = os.ReadFile(path)
@@ -186,13 +250,31 @@ func argCount(lo, hi int) cobra.PositionalArgs {
 	}
 }
 
+// advised is an error with another text, which says what to do.
+type advised struct {
+	error
+	text string
+}
+
+func (e advised) Error() string { return e.text }
+func (e advised) Unwrap() error { return e.error }
+
 // sentence turns an error into one line that ends with what to do.
 func sentence(err error) string {
-	text := strings.Join(strings.Fields(err.Error()), " ")
+	text := printable(strings.Join(strings.Fields(err.Error()), " "))
 	var full *godwit.ContextError
+	var plan *attention.PlanError
 	switch {
-	case errors.As(err, &full):
+	case errors.As(err, &full) && !errors.As(err, new(advised)):
 		text += "; give --ctx more tokens, or a shorter input"
+	case errors.Is(err, eval.ErrShort):
+		text += "; give --ctx less, or a longer text"
+	case errors.As(err, &plan):
+		text += "; `godwit inspect MODEL` shows the model's own plan"
+	case errors.Is(err, gguf.ErrMagic):
+		text += "; a model is a GGUF file (`godwit convert` makes one of a Hugging Face directory)"
+	case errors.Is(err, godwit.ErrNoTokenizer):
+		text += " (`godwit logits` takes them)"
 	case errors.Is(err, godwit.ErrNoTemplate):
 		text += " (--raw, or --template NAME)"
 	}

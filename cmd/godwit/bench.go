@@ -29,16 +29,29 @@ func (a *app) benchCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "bench MODEL",
 		Short: "Measure tokens per second of reading and of generating",
+		Long: `Measure tokens per second of reading a prompt and of generating, after each of the depths (tokens held already). Each is run
+--repeat times, and the fastest run counts. The tokens have no meaning: no step depends on what they are.`,
 		Example: `  godwit bench smollm2:135m -p 512 -n 128
   godwit bench smollm2:135m -p 512 -n 64 -d 0,4096,7000 --json`,
 		Args: argCount(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, n := range append([]int{prompt, gen}, depths...) {
+				if n < 0 {
+					return usage("%d is not a number of tokens", n)
+				}
+			}
+			if repeat < 1 {
+				return usage("--repeat %d is not a number of runs from 1 on", repeat)
+			}
+			if prompt+gen == 0 {
+				return usage("-p 0 -n 0 leaves nothing to measure")
+			}
 			m, err := a.open(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
 			defer m.Close()
-			var rows []benchRow
+			rows := []benchRow{}
 			for _, d := range depths {
 				r, err := a.bench(cmd.Context(), m, prompt, gen, d, repeat)
 				if err != nil {
@@ -59,12 +72,12 @@ func (a *app) benchCommand() *cobra.Command {
 			return nil
 		},
 	}
-	a.modelFlags(c)
 	f := c.Flags()
-	f.IntVarP(&prompt, "prompt", "p", 512, "tokens of a prompt to read; 0: none")
-	f.IntVarP(&gen, "gen", "n", 128, "tokens to generate; 0: none")
-	f.IntSliceVarP(&depths, "depths", "d", []int{0}, "tokens held before")
-	f.IntVarP(&repeat, "repeat", "r", 3, "runs, of which the fastest counts")
+	f.IntVarP(&prompt, "prompt", "p", 512, "read a prompt of `N` tokens; 0: none")
+	f.IntVarP(&gen, "gen", "n", 128, "generate `N` tokens; 0: none")
+	f.IntSliceVarP(&depths, "depths", "d", []int{0}, "a `LIST` of numbers of tokens held before")
+	f.IntVarP(&repeat, "repeat", "r", 3, "measure `N` times; the fastest counts")
+	a.modelFlags(c)
 	return c
 }
 
@@ -88,7 +101,7 @@ func (a *app) bench(ctx context.Context, m *godwit.Model, prompt, gen, depth, re
 		return nil, err
 	}
 	measure := func(n int, step func() error) (best benchRow, err error) {
-		for range max(1, repeat) {
+		for range repeat {
 			start := time.Now()
 			if err := step(); err != nil {
 				return best, err

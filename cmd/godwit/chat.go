@@ -58,12 +58,12 @@ When standard input is not a terminal, every line is one message.
 			return t.open(cmd.Context(), name)
 		},
 	}
-	a.modelFlags(c)
 	f := c.Flags()
-	f.StringVar(&t.system, "system", "", "instructions to the model, before everything")
-	f.StringVar(&template, "template", "", "chat template to use instead of the model's: "+strings.Join(chat.Names(), ", "))
-	f.IntVarP(&t.max, "max-tokens", "n", defaultMax, "most tokens of one answer; 0: until the model ends it")
-	f.StringArrayVar(&t.stop, "stop", nil, "a text that ends an answer and is not part of it; may be repeated")
+	f.StringVar(&t.system, "system", "", "instructions to the model, a `TEXT` before everything")
+	f.StringVar(&template, "template", "", "use the chat template `NAME` and not the model's: "+strings.Join(chat.Names(), ", "))
+	f.IntVarP(&t.max, "max-tokens", "n", defaultMax, "at most `N` tokens in one answer; 0: until the model ends it")
+	f.StringArrayVar(&t.stop, "stop", nil, "end an answer before this `TEXT`; may be repeated")
+	a.modelFlags(c)
 	t.add(c)
 	return c
 }
@@ -91,6 +91,9 @@ func (t *talk) open(ctx context.Context, name string) (err error) {
 	}
 	defer t.m.Close()
 	if t.params, err = t.sampling.params(t.m); err != nil {
+		return err
+	}
+	if _, err := t.m.Tokenizer(); err != nil {
 		return err
 	}
 	if t.template == nil {
@@ -127,7 +130,7 @@ func (t *talk) summary() string {
 func (t *talk) loop(ctx context.Context) error {
 	aborted := false
 	for {
-		line, err := t.in.read(ctx)
+		line, err := t.prompt(ctx)
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
@@ -158,6 +161,27 @@ func (t *talk) loop(ctx context.Context) error {
 	}
 }
 
+// prompt reads one message or command.
+func (t *talk) prompt(ctx context.Context) (string, error) {
+	if t.in.interactive() {
+		abort := t.in.abort
+		t.onInterrupt.Store(&abort)
+		defer t.idle()
+	}
+	return t.in.read(ctx)
+}
+
+// idle is between the prompt and an answer, where an interrupt that comes a moment too late or too early ends nothing, unless
+// nobody is there to give another.
+func (t *talk) idle() {
+	if !t.in.interactive() {
+		t.onInterrupt.Store(nil)
+		return
+	}
+	ignore := func() {}
+	t.onInterrupt.Store(&ignore)
+}
+
 // unanswered drops a last question that got no answer: the next one takes its place.
 func (t *talk) unanswered() []godwit.Message {
 	if n := len(t.turns); n > 0 && t.turns[n-1].Role == "user" {
@@ -176,10 +200,10 @@ func (t *talk) survive(ctx context.Context, err error) error {
 	case errors.Is(err, context.Canceled):
 		t.note("(stopped)")
 	case errors.As(err, &full):
-		t.warn("the context is full: the conversation has %d tokens of %d; /drop forgets the oldest turn (/drop N: so many) and answers again, /clear forgets all, and --ctx allows more",
+		t.tell("godwit: the context is full: the conversation has %d tokens of %d; /drop forgets the oldest turn (/drop N: so many) and answers again, /clear forgets all, and --ctx allows more",
 			full.Have+full.Want, full.Limit)
 	default:
-		t.warn("%s", sentence(err))
+		t.tell("godwit: %s", sentence(err))
 	}
 	return nil
 }
@@ -198,7 +222,7 @@ func (t *talk) answer(root context.Context) error {
 	defer cancel()
 	stop := func() { cancel() }
 	t.onInterrupt.Store(&stop)
-	defer t.onInterrupt.Store(nil)
+	defer t.idle()
 
 	ids, err := t.m.Render(t.template, t.messages())
 	if err != nil {
@@ -217,8 +241,7 @@ func (t *talk) answer(root context.Context) error {
 		if t.json {
 			return nil
 		}
-		_, err := io.WriteString(t.out, text)
-		return err
+		return t.say(text)
 	})
 	t.made += len(r.ids)
 	if r.text != "" || r.finish == finishEnd {

@@ -29,15 +29,23 @@ type writing struct {
 	imatrix string
 }
 
-// add registers the flags; what says what --type is when it is not given.
+// typeList is the part of a help text that lists the types.
+func typeList() string {
+	all := convert.Types()
+	n := (len(all) + 1) / 2
+	return "Types, best quality first: " + strings.Join(all[:n], ", ") + ",\n" + strings.Join(all[n:], ", ") + "."
+}
+
+// add registers the flags; what says more about --type.
 func (w *writing) add(c *cobra.Command, what string) {
 	f := c.Flags()
-	f.StringVar(&w.o.Type, "type", "", "type of the weights, "+what+": "+strings.Join(convert.Types(), ", "))
-	f.StringVar(&w.imatrix, "imatrix", "", "an importance matrix (llama.cpp's imatrix, GGUF or older), for smaller errors where they cost most")
+	f.SortFlags = false
+	f.StringVar(&w.o.Type, "type", "", "give the weights the type `T`"+what)
+	f.StringVar(&w.imatrix, "imatrix", "", "an importance matrix in `FILE` (llama.cpp's imatrix, GGUF or older): smaller errors where they cost most")
 	f.BoolVar(&w.o.Pure, "pure", false, "the same type everywhere, no mixture")
-	f.StringArrayVar(&w.o.Keep, "keep", nil, "a pattern of GGUF tensor names whose type stays, e.g. '*attn_v*'; may be repeated")
-	f.StringVar(&w.o.Name, "name", "", "the model's name in the file")
-	f.IntVarP(&w.o.Threads, "threads", "t", 0, "threads; 0: one per CPU")
+	f.StringArrayVar(&w.o.Keep, "keep", nil, "leave the type of tensors whose GGUF names fit the `PATTERN`, e.g. '*attn_v*'; may be repeated")
+	f.StringVar(&w.o.Name, "name", "", "the model's `NAME` in the file")
+	f.IntVarP(&w.o.Threads, "threads", "t", 0, "use `N` threads; 0: one per CPU")
 	c.RegisterFlagCompletionFunc("type", cobra.FixedCompletions(convert.Types(), cobra.ShellCompDirectiveNoFileComp))
 }
 
@@ -86,7 +94,9 @@ func (a *app) convertCommand() *cobra.Command {
 		Short: "Make a GGUF file of a Hugging Face model directory",
 		Long: `Make a GGUF file of a Hugging Face model directory: config.json, safetensors (one file or an index of many) and the
 tokenizer's files. Without --type the weights keep the float type that they have. A directory without a tokenizer converts
-too, with a warning: such a model takes token ids only (godwit logits).`,
+too, with a warning: such a model takes token ids only (godwit logits).
+
+` + typeList(),
 		Example: `  godwit convert ./SmolLM2-135M-Instruct smollm2.gguf
   godwit convert ./SmolLM2-135M-Instruct smollm2-q8.gguf --type Q8_0
   godwit convert ./Qwen3-0.6B qwen3-q4.gguf --type Q4_K_M --keep 'output.weight'`,
@@ -115,8 +125,8 @@ too, with a warning: such a model takes token ids only (godwit logits).`,
 			return a.written(in, out, r)
 		},
 	}
-	w.add(c, "if not its own")
-	c.Flags().StringVar(&w.o.Pre, "pre", "", "name of the pre-tokenizer (tokenizer.ggml.pre), when tokenizer.json does not tell")
+	w.add(c, "; without: the float type that they have")
+	c.Flags().StringVar(&w.o.Pre, "pre", "", "`NAME` of the pre-tokenizer (tokenizer.ggml.pre), when tokenizer.json does not tell")
 	return c
 }
 

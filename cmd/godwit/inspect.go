@@ -10,11 +10,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/godwit-ai/godwit"
+	"github.com/godwit-ai/godwit/internal/par"
 )
 
 // inspectJSON is the object of `inspect --json`.
 type inspectJSON struct {
-	File         string            `json:"file"`
+	Model        string            `json:"model"`
+	Problem      string            `json:"problem"` // why the model does not run; "" when it does
 	Architecture string            `json:"architecture"`
 	Name         string            `json:"name"`
 	Context      int               `json:"context"`
@@ -27,16 +29,29 @@ type inspectJSON struct {
 	Parameters   int64             `json:"parameters"`
 	Plan         string            `json:"plan"`
 	Memory       inspectMemory     `json:"memory"`
+	Files        []inspectFile     `json:"files"`
 	Metadata     map[string]string `json:"metadata"`
 	Tensors      []inspectTensor   `json:"tensors"`
 }
 
 type inspectMemory struct {
-	FileBytes   int64 `json:"file_bytes"`   // mapped, not copied
-	WeightBytes int64 `json:"weight_bytes"` // read for each generated token
-	Resident    int64 `json:"resident_bytes"`
-	KVBytes     int64 `json:"kv_bytes"` // of a session as long as Ctx
-	Ctx         int   `json:"ctx"`
+	FileBytes   int64       `json:"file_bytes"`     // mapped, not copied
+	WeightBytes int64       `json:"weight_bytes"`   // read for each generated token
+	Resident    int64       `json:"resident_bytes"` // -1: the system does not tell
+	Ctx         int         `json:"ctx"`
+	KVBytes     int64       `json:"kv_bytes"` // of a session as long as Ctx
+	NeededBytes int64       `json:"needed_bytes"`
+	KV          []inspectKV `json:"kv"`
+}
+
+type inspectKV struct {
+	Ctx   int   `json:"ctx"`
+	Bytes int64 `json:"bytes"`
+}
+
+type inspectFile struct {
+	Path  string `json:"path"`
+	Bytes int64  `json:"bytes"`
 }
 
 type inspectTensor struct {
@@ -51,79 +66,133 @@ func (a *app) inspectCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "inspect MODEL",
 		Short: "Show what a model file holds and what running it takes",
+		Long: `Show what a model file holds and what running it takes: its architecture and attention plan, the file pages that are
+mapped, the memory of a session of --ctx tokens, all metadata and, with --tensors, every tensor.
+
+A GGUF file that godwit cannot run is shown too, with the reason.`,
 		Example: `  godwit inspect smollm2:135m
-  godwit inspect model.gguf --tensors --ctx 32768`,
+  godwit inspect model.gguf --tensors --ctx 32768
+  godwit inspect gemma3:270m --plan 'kv=f32'`,
 		Args: argCount(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			m, err := a.open(cmd.Context(), args[0])
+			path, err := a.fetch(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			defer m.Close()
-			r, err := a.inspect(m)
+			r, err := a.inspect(path)
 			if err != nil {
 				return err
 			}
-			r.File = args[0]
+			r.Model = args[0]
 			if a.json {
 				return a.print(r)
 			}
 			return a.showInspection(r, tensors)
 		},
 	}
-	a.modelFlags(c)
 	c.Flags().BoolVar(&tensors, "tensors", false, "list every tensor")
+	a.modelFlags(c)
+	c.Flags().Lookup("ctx").Usage = "show the memory of a session of `N` tokens; 0: what the model was trained for"
 	return c
 }
 
-func (a *app) inspect(m *godwit.Model) (*inspectJSON, error) {
+func (a *app) inspect(path string) (*inspectJSON, error) {
+	c, err := openContainer(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	defer c.close()
+	r := &inspectJSON{Metadata: map[string]string{}, Tensors: []inspectTensor{}}
+	r.Memory.KV = []inspectKV{}
+	r.Files, r.Memory.FileBytes = c.sizes()
+	if r.Memory.Resident, err = c.resident(); err != nil {
+		return nil, err
+	}
+	err = par.Guard(func() error {
+		for key := range c.file.Meta.Keys() {
+			r.Metadata[key] = c.file.Meta.Describe(key, 60)
+		}
+		for _, t := range c.file.Tensors {
+			r.Parameters += int64(t.Elems())
+			r.Tensors = append(r.Tensors, inspectTensor{t.Name, t.Type.String(), t.Dims, len(t.Data)})
+		}
+		r.Architecture, _ = c.file.Meta.StringOr("general.architecture", "") // what is wrong with them is the model's Problem
+		r.Name, _ = c.file.Meta.StringOr("general.name", "")
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	m, err := a.openFile(path)
+	if err != nil {
+		if a.plan != "" {
+			return nil, err // the plan was asked about
+		}
+		r.Problem = err.Error()
+		return r, nil
+	}
+	defer m.Close()
+	return r, a.measure(r, m)
+}
+
+// measure adds what the engine knows.
+func (a *app) measure(r *inspectJSON, m *godwit.Model) error {
 	info := m.Info()
-	f := m.File()
-	r := &inspectJSON{Architecture: info.Arch, Name: info.Name, Context: info.Context, Layers: info.Layers, Width: info.Width,
-		Heads: info.Heads, KVHeads: info.KVHeads, HeadDim: info.HeadDim, Vocabulary: info.Vocab, Plan: m.Plan(), Metadata: map[string]string{}}
+	r.Context, r.Layers, r.Width, r.Vocabulary = info.Context, info.Layers, info.Width, info.Vocab
+	r.Heads, r.KVHeads, r.HeadDim, r.Plan = info.Heads, info.KVHeads, info.HeadDim, m.Plan()
 	ctx := a.ctx
 	if ctx == 0 {
 		ctx = info.Context
 	}
 	kv, err := m.KVBytes(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	resident, err := m.Resident()
-	if err != nil {
-		return nil, err
-	}
-	r.Memory = inspectMemory{FileBytes: m.FileBytes(), WeightBytes: info.WeightBytes, Resident: resident, KVBytes: kv, Ctx: ctx}
-	for key := range f.Meta.Keys() {
-		r.Metadata[key] = f.Meta.Describe(key, 60)
-	}
-	for _, t := range f.Tensors {
-		n := int64(1)
-		for _, d := range t.Dims {
-			n *= int64(d)
+	r.Memory.WeightBytes, r.Memory.Ctx, r.Memory.KVBytes = info.WeightBytes, ctx, kv
+	r.Memory.NeededBytes = kv + r.Memory.FileBytes
+	for n := 1024; n < ctx; n *= 4 {
+		kv, err := m.KVBytes(n)
+		if err != nil {
+			return err
 		}
-		r.Parameters += n
-		r.Tensors = append(r.Tensors, inspectTensor{t.Name, t.Type.String(), t.Dims, len(t.Data)})
+		r.Memory.KV = append(r.Memory.KV, inspectKV{n, kv})
 	}
-	return r, nil
+	r.Memory.KV = append(r.Memory.KV, inspectKV{ctx, kv})
+	return nil
 }
 
 func (a *app) showInspection(r *inspectJSON, tensors bool) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	row := func(k string, format string, args ...any) {
-		fmt.Fprintf(w, "%s\t%s\n", k, fmt.Sprintf(format, args...))
+		fmt.Fprintf(w, "%s\t%s\n", printable(k), printable(fmt.Sprintf(format, args...)))
 	}
 	row("architecture", "%s", r.Architecture)
 	row("name", "%s", r.Name)
 	row("parameters", "%s", count(r.Parameters))
-	row("layers", "%d of width %d", r.Layers, r.Width)
-	row("heads", "%d query, %d key/value, of %d", r.Heads, r.KVHeads, r.HeadDim)
-	row("vocabulary", "%d", r.Vocabulary)
-	row("trained context", "%d tokens", r.Context)
-	row("plan", "%s", r.Plan)
-	row("file", "%s, mapped (%s in memory now)", size(r.Memory.FileBytes), size(r.Memory.Resident))
-	row("read per token", "%s of weights", size(r.Memory.WeightBytes))
-	row("KV cache", "%s at %d tokens", size(r.Memory.KVBytes), r.Memory.Ctx)
+	if r.Problem != "" {
+		row("file", "%s", size(r.Memory.FileBytes))
+		row("does not run", "%s", r.Problem)
+	} else {
+		row("layers", "%d of width %d", r.Layers, r.Width)
+		row("heads", "%d query, %d key/value, of %d", r.Heads, r.KVHeads, r.HeadDim)
+		row("vocabulary", "%d", r.Vocabulary)
+		row("trained context", "%d tokens", r.Context)
+		for i, part := range strings.Split(r.Plan, "; ") {
+			row(map[bool]string{true: "plan"}[i == 0], "%s", part)
+		}
+		mapped := size(r.Memory.FileBytes) + ", not copied"
+		if r.Memory.Resident >= 0 {
+			mapped += fmt.Sprintf(" (%s in memory now)", size(r.Memory.Resident))
+		}
+		row("mapped", "%s", mapped)
+		row("read per token", "%s of weights", size(r.Memory.WeightBytes))
+		var kv []string
+		for i, k := range r.Memory.KV {
+			kv = append(kv, fmt.Sprintf("%s at %d%s", size(k.Bytes), k.Ctx, map[bool]string{true: " tokens"}[i == 0]))
+		}
+		row("KV cache", "%s", strings.Join(kv, ", "))
+		row("memory needed", "%s at %d tokens: the cache, and file pages that the system may drop and read again", size(r.Memory.NeededBytes), r.Memory.Ctx)
+	}
 	types := map[string][2]int64{}
 	for _, t := range r.Tensors {
 		c := types[t.Type]
@@ -132,6 +201,11 @@ func (a *app) showInspection(r *inspectJSON, tensors bool) error {
 	for _, name := range sorted(types) {
 		row("tensors "+name, "%d, %s", types[name][0], size(types[name][1]))
 	}
+	if len(r.Files) > 1 {
+		for i, f := range r.Files {
+			row(fmt.Sprintf("part %d", i+1), "%s, %s", f.Path, size(f.Bytes))
+		}
+	}
 	fmt.Fprintln(w)
 	for _, k := range sorted(r.Metadata) {
 		row(k, "%s", r.Metadata[k])
@@ -139,7 +213,7 @@ func (a *app) showInspection(r *inspectJSON, tensors bool) error {
 	if tensors {
 		fmt.Fprintln(w)
 		for _, t := range r.Tensors {
-			row(t.Name, "%s\t%s\t%s", t.Type, shape(t.Shape), size(int64(t.Bytes)))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", printable(t.Name), t.Type, shape(t.Shape), size(int64(t.Bytes)))
 		}
 	}
 	return w.Flush()

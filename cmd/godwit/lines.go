@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -17,7 +18,8 @@ import (
 // lines is where a chat's messages come from.
 type lines interface {
 	read(ctx context.Context) (string, error) // io.EOF at the end, errAborted for Ctrl-C
-	interactive() bool
+	abort()                                   // ends a read with errAborted, if it can be
+	interactive() bool                        // Ctrl-C at the prompt is not the end
 	close() error
 }
 
@@ -28,7 +30,7 @@ func (a *app) lines() (lines, error) {
 	_, in := terminal(a.in)
 	_, out := terminal(a.out)
 	if in && out && !a.json {
-		return newEditor()
+		return newEditor(a.out)
 	}
 	return &plainLines{r: bufio.NewReader(a.in)}, nil
 }
@@ -46,6 +48,7 @@ func (p *plainLines) read(context.Context) (string, error) {
 	})
 }
 
+func (p *plainLines) abort()            {}
 func (p *plainLines) interactive() bool { return false }
 func (p *plainLines) close() error      { return nil }
 
@@ -71,11 +74,20 @@ func continued(next func(first bool) (string, error)) (string, error) {
 // editor edits lines on a terminal and remembers them from one chat to the next.
 type editor struct {
 	state   *liner.State
-	history string // the file; "": none
+	history string        // the file; "": none
+	pending chan typed    // of a Prompt that goes on; nil: none does
+	aborts  chan struct{} // interrupts that came as signals
+	out     io.Writer
 }
 
-func newEditor() (*editor, error) {
-	e := &editor{state: liner.NewLiner()}
+// typed is what a Prompt returned.
+type typed struct {
+	line string
+	err  error
+}
+
+func newEditor(out io.Writer) (*editor, error) {
+	e := &editor{state: liner.NewLiner(), aborts: make(chan struct{}, 1), out: out}
 	e.state.SetCtrlCAborts(true)
 	e.state.SetCompleter(func(line string) (names []string) {
 		for _, c := range chatCommands {
@@ -101,26 +113,45 @@ func (e *editor) read(ctx context.Context) (string, error) {
 		if !first {
 			mark = "... "
 		}
-		var line string
-		var err error
-		done := make(chan struct{})
-		go func() { // which a signal to end must not wait for
-			defer close(done)
-			line, err = e.state.Prompt(mark)
-		}()
+		select { // an interrupt that came too late for the read before
+		case <-e.aborts:
+		default:
+		}
+		if e.pending == nil {
+			pending := make(chan typed, 1)
+			e.pending = pending
+			go func() { // which a signal must not wait for
+				line, err := e.state.Prompt(mark)
+				pending <- typed{line, err}
+			}()
+		} else {
+			fmt.Fprint(e.out, mark)
+		}
 		select {
-		case <-done:
+		case t := <-e.pending:
+			e.pending = nil
+			switch {
+			case errors.Is(t.err, liner.ErrPromptAborted):
+				return "", errAborted
+			case t.err == nil && strings.TrimSpace(t.line) != "":
+				e.state.AppendHistory(t.line)
+			}
+			return t.line, t.err
+		case <-e.aborts:
+			fmt.Fprintln(e.out)
+			return "", errAborted
 		case <-ctx.Done():
 			return "", ctx.Err()
 		}
-		if errors.Is(err, liner.ErrPromptAborted) {
-			err = errAborted
-		}
-		if err == nil && strings.TrimSpace(line) != "" {
-			e.state.AppendHistory(line)
-		}
-		return line, err
 	})
+}
+
+// abort ends a read from outside: where the terminal cannot be edited on, Ctrl-C comes as a signal and not as a key.
+func (e *editor) abort() {
+	select {
+	case e.aborts <- struct{}{}:
+	default:
+	}
 }
 
 func (e *editor) interactive() bool { return true }

@@ -60,13 +60,13 @@ The ids are separated by commas or white space; "-" reads them from standard inp
 			}
 			defer s.Close()
 			r := logitsJSON{Out: out, Tokens: len(tokens), Vocabulary: m.Info().Vocab, Plan: m.Plan()}
-			f, err := os.Create(out)
+			part := out + ".part" // a file that is there stays until the new one is complete
+			f, err := os.Create(part)
 			if err != nil {
 				return err
 			}
 			w := bufio.NewWriterSize(f, 1<<20)
 			bar := a.bar("logits", false)
-			defer bar.done()
 			err = npyHeader(w, len(tokens), r.Vocabulary)
 			if err == nil {
 				row := make([]byte, 4*r.Vocabulary)
@@ -82,8 +82,12 @@ The ids are separated by commas or white space; "-" reads them from standard inp
 					return err
 				})
 			}
-			if err = errors.Join(err, w.Flush(), f.Close()); err != nil {
-				os.Remove(out)
+			bar.done()
+			if err = errors.Join(err, w.Flush(), f.Close()); err == nil {
+				err = os.Rename(part, out)
+			}
+			if err != nil {
+				os.Remove(part)
 				return err
 			}
 			if a.json {
@@ -93,9 +97,9 @@ The ids are separated by commas or white space; "-" reads them from standard inp
 			return nil
 		},
 	}
+	c.Flags().StringVar(&ids, "ids", "", "a `LIST` of token ids; - reads standard input")
+	c.Flags().StringVar(&out, "out", "", "write the .npy `FILE`")
 	a.modelFlags(c)
-	c.Flags().StringVar(&ids, "ids", "", "token ids; - reads standard input")
-	c.Flags().StringVar(&out, "out", "", "the .npy file to write")
 	return c
 }
 
@@ -104,12 +108,12 @@ func parseIDs(text string) ([]int32, error) {
 	for _, f := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(", \t\r\n[]", r) }) {
 		n, err := strconv.ParseInt(f, 10, 32)
 		if err != nil {
-			return nil, fmt.Errorf("token id %q is not a number", f)
+			return nil, usage("token id %q is not a number", f)
 		}
 		ids = append(ids, int32(n))
 	}
 	if len(ids) == 0 {
-		return nil, errors.New("no token ids given")
+		return nil, usage("--ids has no token ids")
 	}
 	return ids, nil
 }

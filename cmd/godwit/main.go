@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/godwit-ai/godwit/attention"
 )
 
 func main() {
@@ -45,7 +47,7 @@ func (a *app) main(ctx context.Context, args []string) int {
 		return exitStopped
 	default:
 		fmt.Fprintln(a.err, "godwit:", sentence(err))
-		if errors.Is(err, errUsage) {
+		if errors.Is(err, errUsage) || errors.As(err, new(*attention.PlanError)) {
 			return exitUsage
 		}
 		return exitError

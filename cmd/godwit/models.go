@@ -62,9 +62,17 @@ func isModel(name string) bool {
 func named(name string) (catalog.Model, error) {
 	m, ok := catalog.Find(name)
 	if !ok {
-		return m, fmt.Errorf("there is no model %q in the catalogue; it has %s", name, strings.Join(catalog.Names(), ", "))
+		return m, usage("there is no model %q in the catalogue%s", name, meant(name))
 	}
 	return m, nil
+}
+
+// meant says what a name that does not exist may have meant, or what there is.
+func meant(name string) string {
+	if near := catalog.Suggest(name); len(near) > 0 {
+		return fmt.Sprintf(": did you mean %s?", near[0])
+	}
+	return "; it has " + strings.Join(catalog.Names(), ", ")
 }
 
 // fetch returns the path of a model: of the catalogue, which is fetched when it is not there, or any file's.
@@ -80,11 +88,14 @@ func (a *app) fetch(ctx context.Context, name string) (string, error) {
 	st, err := os.Stat(name)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return "", fmt.Errorf("there is no model %q: it is neither a file nor one of the catalogue (%s)", name, strings.Join(catalog.Names(), ", "))
+		if isFile(name + ".gguf") {
+			return "", usage("there is no file %s: did you mean %s.gguf?", name, name)
+		}
+		return "", usage("there is no model %.80q, neither a file of that name nor one in the catalogue%s", name, meant(name))
 	case err != nil:
 		return "", err
 	case st.IsDir():
-		return "", fmt.Errorf("%s is a folder: make a model file of it with `godwit convert %s model.gguf`", name, name)
+		return "", usage("%s is a folder: make a model file of it with `godwit convert %s model.gguf`", name, name)
 	}
 	return name, nil
 }
@@ -95,7 +106,7 @@ func (a *app) pull(ctx context.Context, store *catalog.Store, m catalog.Model) (
 	}
 	a.note("fetching %s: %s, %s, %s", m.Name, m.About, size(m.Size), m.License)
 	if m.Notice != "" {
-		a.warn("%s", m.Notice)
+		a.tell("%s", m.Notice)
 	}
 	b := a.bar(m.Name, true)
 	defer b.done()

@@ -16,10 +16,13 @@ type perplexityJSON struct {
 	Tokens   int     `json:"tokens"`
 	Ctx      int     `json:"ctx"`
 	Protocol string  `json:"protocol"`
-	Stride   int     `json:"stride,omitempty"`
+	Stride   int     `json:"stride"`
 	Plan     string  `json:"plan"`
 	Exact    bool    `json:"exact"`
 }
+
+// defaultWindow is the tokens of a window when --ctx does not say: what most published figures are of.
+const defaultWindow = 512
 
 func (a *app) perplexityCommand() *cobra.Command {
 	var file, protocol string
@@ -35,6 +38,12 @@ scores the second half (llama.cpp's). "sliding" moves the window by --stride tok
   godwit perplexity smollm2:135m -f book.txt --ctx 2048 --protocol sliding --stride 512`,
 		Args: argCount(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if stride < 0 || limit < 0 {
+				return usage("--stride and --bytes are numbers from 0 on")
+			}
+			if protocol != string(eval.Chunks) && protocol != string(eval.Sliding) {
+				return usage("--protocol %q is neither %s nor %s", protocol, eval.Chunks, eval.Sliding)
+			}
 			if file == "" {
 				return usage("perplexity needs -f FILE (- reads standard input)")
 			}
@@ -56,10 +65,18 @@ scores the second half (llama.cpp's). "sliding" moves the window by --stride tok
 			}
 			p := eval.Perplexity{Protocol: eval.Protocol(protocol), Context: a.ctx, Stride: stride, Exact: a.exact}
 			if p.Context == 0 {
-				p.Context = 512
+				p.Context = defaultWindow
 			}
-			if cmd.Flags().Changed("stride") && !cmd.Flags().Changed("protocol") {
+			if stride > 0 && !cmd.Flags().Changed("protocol") {
 				p.Protocol = eval.Sliding
+			}
+			switch {
+			case p.Protocol == eval.Chunks && stride > 0:
+				return usage("--stride is for --protocol sliding: chunks do not overlap")
+			case p.Protocol == eval.Chunks:
+				p.Stride = p.Context
+			case stride == 0:
+				p.Stride = p.Context / 2
 			}
 			b := a.bar("windows", false)
 			b.unit = "windows"
@@ -76,11 +93,13 @@ scores the second half (llama.cpp's). "sliding" moves the window by --stride tok
 			return nil
 		},
 	}
+	c.Flags().StringVarP(&file, "file", "f", "", "read the text of `FILE`; - is standard input")
+	c.Flags().StringVar(&protocol, "protocol", string(eval.Chunks), "`NAME`: chunks or sliding")
+	c.Flags().IntVar(&stride, "stride", 0, "move a sliding window by `N` tokens; 0: half of --ctx")
+	c.Flags().IntVar(&limit, "bytes", 0, "read only `N` bytes of the text; 0: all")
 	a.modelFlags(c)
-	c.Flags().StringVarP(&file, "file", "f", "", "the text; - reads standard input")
-	c.Flags().StringVar(&protocol, "protocol", string(eval.Chunks), "chunks or sliding")
-	c.Flags().IntVar(&stride, "stride", 0, "tokens that a sliding window moves by; 0: half of --ctx")
-	c.Flags().IntVar(&limit, "bytes", 0, "read only so many bytes of the text; 0: all")
+	c.Flags().Lookup("ctx").Usage = fmt.Sprintf("windows of `N` tokens; 0: %d", defaultWindow)
+	c.RegisterFlagCompletionFunc("protocol", cobra.FixedCompletions([]string{string(eval.Chunks), string(eval.Sliding)}, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 

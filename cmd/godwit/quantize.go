@@ -16,7 +16,9 @@ func (a *app) quantizeCommand() *cobra.Command {
 		Long: `Write a GGUF file with weights of another type. IN is a GGUF file (any part of a split one) or a name of the catalogue.
 
 The _K_M and _K_S types are mixtures: tensors in which errors cost most get more bits; --pure turns that off. Tensors that
-are quantised already are refused without --again, because the errors of each rounding add up.`,
+are quantised already are refused without --again, because the errors of each rounding add up.
+
+` + typeList(),
 		Example: `  godwit quantize smollm2-f16.gguf smollm2-q4.gguf --type Q4_K_M
   godwit quantize smollm2-f16.gguf smollm2-q4.gguf --type Q4_K_M --imatrix imatrix.gguf
   godwit quantize smollm2:135m smollm2-q8.gguf --type Q8_0 --again`,
@@ -49,7 +51,7 @@ are quantised already are refused without --again, because the errors of each ro
 			return a.written(in, out, r)
 		},
 	}
-	w.add(c, "required")
+	w.add(c, "")
 	c.Flags().BoolVar(&w.o.Again, "again", false, "take tensors that are quantised already")
 	return c
 }

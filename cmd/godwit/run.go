@@ -78,16 +78,16 @@ The answer goes to standard output, all else to standard error. Ctrl-C ends the 
 			return a.run(cmd.Context(), model, o)
 		},
 	}
-	a.modelFlags(c)
 	f := c.Flags()
-	f.StringVarP(&o.file, "file", "f", "", "a text to read before the prompt; - is standard input")
+	f.StringVarP(&o.file, "file", "f", "", "read a `FILE` before the prompt; - is standard input")
 	f.BoolVar(&o.fit, "fit", false, "cut the text of -f to what fits into the context, and say so")
 	f.BoolVar(&o.raw, "raw", false, "no chat template: continue the prompt as it is")
-	f.StringVar(&o.system, "system", "", "instructions to the model, before everything")
-	f.StringVar(&o.named, "template", "", "chat template to use instead of the model's: "+strings.Join(chat.Names(), ", "))
-	f.IntVarP(&o.max, "max-tokens", "n", defaultMax, "most tokens to generate")
-	f.StringArrayVar(&o.stop, "stop", nil, "a text that ends the answer and is not part of it; may be repeated")
-	f.IntVar(&o.top, "top", 0, "with --json: the N most probable tokens of each step")
+	f.StringVar(&o.system, "system", "", "instructions to the model, a `TEXT` before everything")
+	f.StringVar(&o.named, "template", "", "use the chat template `NAME` and not the model's: "+strings.Join(chat.Names(), ", "))
+	f.IntVarP(&o.max, "max-tokens", "n", defaultMax, "generate at most `N` tokens")
+	f.StringArrayVar(&o.stop, "stop", nil, "end the answer before this `TEXT`; may be repeated")
+	f.IntVar(&o.top, "top", 0, "with --json: the `N` most probable tokens of each step")
+	a.modelFlags(c)
 	o.add(c)
 	return c
 }
@@ -158,6 +158,9 @@ func (a *app) run(ctx context.Context, model string, o *runOptions) error {
 		return err
 	}
 	defer m.Close()
+	if _, err := m.Tokenizer(); err != nil {
+		return err
+	}
 	params, err := o.params(m)
 	if err != nil {
 		return err
@@ -176,7 +179,7 @@ func (a *app) run(ctx context.Context, model string, o *runOptions) error {
 	err = s.Feed(ctx, ids, b.tokens)
 	b.done()
 	if err != nil {
-		return err
+		return o.overflow(err, m)
 	}
 	g := godwit.Generation{Sampling: params, Max: o.max, Stop: o.stop, Top: o.top}
 	if g.Max == 0 {
@@ -186,8 +189,7 @@ func (a *app) run(ctx context.Context, model string, o *runOptions) error {
 		if a.json {
 			return nil
 		}
-		_, err := io.WriteString(a.out, text)
-		return err
+		return a.say(text)
 	}
 	r, genErr := generate(ctx, s, g, emit)
 	if genErr != nil && r.finish != finishContext && r.finish != finishCancelled {
@@ -204,6 +206,20 @@ func (a *app) run(ctx context.Context, model string, o *runOptions) error {
 		a.note("%s%s", stats, finishNote(r.finish, g.Max))
 	}
 	return errors.Join(genErr, err)
+}
+
+// overflow says of a prompt that is too long what can be done.
+func (o *runOptions) overflow(err error, m *godwit.Model) error {
+	var full *godwit.ContextError
+	if !errors.As(err, &full) {
+		return err
+	}
+	can := "shorten it"
+	if o.file != "" {
+		can = "read its beginning with --fit"
+	}
+	return advised{err, fmt.Sprintf("the prompt has %d tokens and the context holds %d, so %d are too many: %s, or give --ctx more (the model was trained for %d)",
+		full.Want, full.Limit, full.Have+full.Want-full.Limit, can, m.Info().Context)}
 }
 
 func finishNote(finish string, max int) string {
@@ -229,8 +245,8 @@ func (a *app) promptIDs(ctx context.Context, m *godwit.Model, s *godwit.Session,
 	}
 	ids, cut, err := o.prompt.fit(ctx, m, limit)
 	if cut != nil {
-		a.warn("--fit reads the first %d%% of the document (%d of %d bytes): the prompt has %d tokens, and %d of them are left out so that an answer of %d fits into the context of %d",
-			100*cut.ReadBytes/cut.Bytes, cut.ReadBytes, cut.Bytes, cut.Tokens, cut.LeftOut, room, s.Context())
+		a.warn("--fit reads the first %.1f%% of the document (%d of %d bytes) so that an answer of %d tokens fits into the context of %d; with all of it the prompt has %d tokens",
+			100*float64(cut.ReadBytes)/float64(cut.Bytes), cut.ReadBytes, cut.Bytes, room, s.Context(), cut.Tokens)
 	}
 	return ids, cut, err
 }

@@ -37,10 +37,11 @@ func (s *sampling) add(c *cobra.Command) {
 	p := &s.p
 	f.Int64Var(&s.seed, "seed", -1, "seed of the random numbers; -1: another one each time")
 	float := func(v *float32, name string, value float32, help string) { f.Float32Var(v, name, value, help) }
+	whole := func(v *int, name, help string) { f.IntVar(v, name, 0, help) }
 	float(&p.Temperature, "temp", defaultTemp, "temperature; 0: always the most probable token")
 	float(&p.DynaTempRange, "dynatemp-range", 0, "temperature moves this far around --temp, with the entropy")
 	float(&p.DynaTempPower, "dynatemp-power", 0, "exponent of the entropy in that; 0: 1")
-	f.IntVar(&p.TopK, "top-k", 0, "only the k most probable tokens; 0: off")
+	whole(&p.TopK, "top-k", "only the k most probable tokens; 0: off")
 	float(&p.TopP, "top-p", defaultTopP, "only the fewest tokens whose probabilities reach p; 1: off")
 	float(&p.MinP, "min-p", 0, "only tokens at least p times as probable as the best; 0: off")
 	float(&p.Typical, "typical", 0, "only the tokens of most typical surprise that reach this probability; 0: off")
@@ -50,15 +51,15 @@ func (s *sampling) add(c *cobra.Command) {
 	float(&p.RepeatPenalty, "repeat-penalty", 0, "divides the logits of past tokens; 0 or 1: off")
 	float(&p.PresencePenalty, "presence-penalty", 0, "taken off the logits of past tokens, once")
 	float(&p.FrequencyPenalty, "frequency-penalty", 0, "taken off for every occurrence")
-	f.IntVar(&p.PenaltyWindow, "repeat-last-n", 0, "tokens that the three penalties look back; 0: 64, -1: all")
+	whole(&p.PenaltyWindow, "repeat-last-n", "tokens that the three penalties look back; 0: 64, -1: all")
 	float(&p.DRYMultiplier, "dry-multiplier", 0, "strength of the penalty on repeated sequences; 0: off")
 	float(&p.DRYBase, "dry-base", 0, "base of its growth with the length; 0: 1.75")
-	f.IntVar(&p.DRYLength, "dry-allowed-length", 0, "repetitions shorter than this cost nothing; 0: 2")
-	f.IntVar(&p.DRYWindow, "dry-penalty-last-n", 0, "tokens that it looks back; 0: all")
+	whole(&p.DRYLength, "dry-allowed-length", "repetitions shorter than this cost nothing; 0: 2")
+	whole(&p.DRYWindow, "dry-penalty-last-n", "tokens that it looks back; 0: all")
 	float(&p.MirostatTau, "mirostat-tau", 0, "surprise in bits that mirostat 2 steers to; 0: off")
 	float(&p.MirostatEta, "mirostat-eta", 0, "its learning rate; 0: 0.1")
-	f.StringArrayVar(&s.bias, "logit-bias", nil, "ID=BIAS added to a token's logit, -inf bans it; may be repeated")
-	f.StringVar(&s.order, "samplers", "", "order of the steps (default "+sample.DefaultOrder+")")
+	f.StringArrayVar(&s.bias, "logit-bias", nil, "`ID=BIAS` added to a token's logit, -inf bans it; may be repeated")
+	f.StringVar(&s.order, "samplers", "", "`ORDER` of the steps (default "+sample.DefaultOrder+")")
 }
 
 // params returns the parameters, with a seed chosen when none was given.

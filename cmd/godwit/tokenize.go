@@ -21,6 +21,9 @@ func (a *app) tokenizeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "tokenize MODEL [TEXT]",
 		Short: "Print the token ids of a text",
+		Long: `Print the token ids of a text, each with its piece. Without a TEXT it is read from standard input, to the last byte.
+
+Control tokens written in the text (<|im_end|>) become their ids, unless --no-special is given.`,
 		Example: `  godwit tokenize smollm2:135m "Hello, world"
   godwit tokenize smollm2:135m --json < book.txt`,
 		Args: argCount(1, 2),
@@ -59,7 +62,7 @@ func (a *app) tokenizeCommand() *cobra.Command {
 			return nil
 		},
 	}
-	a.modelFlags(c)
+	c.ValidArgsFunction = completeModel
 	c.Flags().BoolVar(&noBOS, "no-bos", false, "do not add the beginning-of-text token")
 	c.Flags().BoolVar(&noSpecial, "no-special", false, "treat control tokens written in the text as letters")
 	return c

@@ -25,6 +25,28 @@ func mulAddGo(c, a, b []float32, m, k, n, lda, ldb, ldc int) {
 	}
 }
 
+// MulAddF16 is MulAdd with IEEE halves b, for products of few rows: halves are widened anew for every few rows of c.
+func MulAddF16(c, a []float32, b []uint16, m, k, n, lda, ldb, ldc int) {
+	if m <= 0 || k <= 0 || n <= 0 {
+		return
+	}
+	_, _, _ = c[(m-1)*ldc+n-1], a[(m-1)*lda+k-1], b[(k-1)*ldb+n-1]
+	if simd {
+		mulAddF16SIMD(c, a, b, m, k, n, lda, ldb, ldc)
+		return
+	}
+	mulAddF16Go(c, a, b, m, k, n, lda, ldb, ldc)
+}
+
+func mulAddF16Go(c, a []float32, b []uint16, m, k, n, lda, ldb, ldc int) {
+	for i := range m {
+		y := c[i*ldc:][:n]
+		for j, x := range a[i*lda:][:k] {
+			axpyF16Go(y, x, b[j*ldb:])
+		}
+	}
+}
+
 // TileCols is the number of keys whose logits SoftTile takes at once.
 const TileCols = 64
 

@@ -5,6 +5,11 @@ package vec
 //go:noescape
 func mulAddAVX2(c, a, b *float32, m, k, n, lda, ldb, ldc int)
 
+// mulAddF16AVX2: mulAddAVX2 with halves b. Twin: mulAddF16Go.
+//
+//go:noescape
+func mulAddF16AVX2(c, a *float32, b *uint16, m, k, n, lda, ldb, ldc int)
+
 // softTileAVX2: rows > 0 of 64 logits. Twin: softTileGo.
 //
 //go:noescape
@@ -22,6 +27,16 @@ func mulAddSIMD(c, a, b []float32, m, k, n, lda, ldb, ldc int) {
 	}
 	if w < n {
 		mulAddGo(c[w:], a, b[w:], m, k, n-w, lda, ldb, ldc)
+	}
+}
+
+func mulAddF16SIMD(c, a []float32, b []uint16, m, k, n, lda, ldb, ldc int) {
+	w := n &^ (lanes - 1)
+	if w > 0 {
+		mulAddF16AVX2(&c[0], &a[0], &b[0], m, k, w, 4*lda, 2*ldb, 4*ldc)
+	}
+	if w < n {
+		mulAddF16Go(c[w:], a, b[w:], m, k, n-w, lda, ldb, ldc)
 	}
 }
 

@@ -16,6 +16,18 @@ func mulAddSIMD(c, a, b []float32, m, k, n, lda, ldb, ldc int) {
 	}
 }
 
+func mulAddF16SIMD(c, a []float32, b []uint16, m, k, n, lda, ldb, ldc int) {
+	w := n &^ 7
+	for i := range m {
+		if w > 0 {
+			axpyRowsF16NEON(&c[i*ldc], &a[i*lda], &b[0], w, 2*ldb, k)
+		}
+	}
+	if w < n {
+		mulAddF16Go(c[w:], a, b[w:], m, k, n-w, lda, ldb, ldc)
+	}
+}
+
 func softTileSIMD(s, max, sum, f []float32) {
 	var l [lanes]float32
 	for r, old := range max {

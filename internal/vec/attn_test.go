@@ -25,6 +25,10 @@ func TestMulAdd(t *testing.T) {
 				MulAdd(got, a, b, m, k, n, lda, ldb, ldc)
 				mulAddGo(want, a, b, m, k, n, lda, ldb, ldc)
 				equal(t, name+" MulAdd", n, got, want)
+				h := halves(b)
+				MulAddF16(got, a, h, m, k, n, lda, ldb, ldc)
+				mulAddF16Go(want, a, h, m, k, n, lda, ldb, ldc)
+				equal(t, name+" MulAddF16", n, got, want)
 			}
 		}
 	})

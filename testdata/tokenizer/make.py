@@ -12,13 +12,13 @@ The vocabularies are trained on the Apache licence and on the words below; the r
 the regular expressions of the families' own tokenizer.json files), Google's sentencepiece, and llama.cpp where neither of
 the two has the algorithm.
 """
-import argparse, base64, json, os, random, sys, tempfile, unicodedata
+import argparse, base64, collections, json, os, random, re, sys, tempfile, unicodedata
 
 import gguf
 import sentencepiece as spm
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from texts import CURATED, WORDS, random_text, wild_text
+from texts import CURATED, LATER, WORDS, random_text, wild_text
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
@@ -78,6 +78,7 @@ LLAMA_CPP_FAMILIES = ["falcon", "default", "viking"]
 BOUNDARY = list("abXY12 .!'/\n\r\t(") + ["'s", "'LL", "  ", "é", "中", "\u0301", "½", "Σ", "\u00a0"]
 SPECIAL = ["<|begin|>", "<|end|>", "<|im_end|>"]
 ADDED = ["<tool>", "\n\n\n", "<to"]
+WORDPIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
 def corpus():
@@ -207,11 +208,19 @@ def charsmap(sp):
 
 
 def train_wordpiece():
-    tok = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=100))
-    tok.normalizer = normalizers.BertNormalizer(lowercase=True, strip_accents=True)
-    tok.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    def bare(model):
+        tok = Tokenizer(model)
+        tok.normalizer = normalizers.BertNormalizer(lowercase=True, strip_accents=True)
+        tok.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        return tok
+    # The trainer numbers letters within words by the order of a hash table, which differs from run to run, and breaks ties by
+    # number: with the letters given as special tokens the order is ours.
+    tok = bare(models.WordPiece(unk_token=WORDPIECES[1]))
+    letters = {c for line in corpus() for word, _ in tok.pre_tokenizer.pre_tokenize_str(tok.normalizer.normalize_str(line)) for c in word[1:]}
     tok.train_from_iterator(corpus(), trainers.WordPieceTrainer(
-        vocab_size=900, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], show_progress=False))
+        vocab_size=900, special_tokens=WORDPIECES + ["##" + c for c in sorted(letters)], show_progress=False))
+    tok = bare(models.WordPiece(tok.get_vocab(), unk_token=WORDPIECES[1], max_input_chars_per_word=100))
+    tok.add_special_tokens(WORDPIECES)
     return tok
 
 
@@ -220,7 +229,7 @@ def wordpiece_gguf(path, tok):
     names = [t for t, _ in sorted(vocab.items(), key=lambda kv: kv[1])]
     tokens, types = [], []
     for t in names:
-        special = t in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+        special = t in WORDPIECES
         types.append(UNKNOWN if t == "[UNK]" else CONTROL if special else NORMAL)
         tokens.append(t if special else t[2:] if t.startswith("##") else "\u2581" + t)
 
@@ -251,8 +260,10 @@ def train_raw(path):
     tok = Tokenizer(models.BPE(byte_fallback=True, fuse_unk=True))
     tok.normalizer = normalizers.Replace(" ", "\u2581")
     tok.pre_tokenizer = pre_tokenizers.Split(Regex(r"[^\n]+|[\n]+"), "isolated")
+    count = collections.Counter("".join(corpus()).replace(" ", "\u2581"))
+    alphabet = sorted(count, key=lambda c: (-count[c], c))[:150]  # the trainer draws lots among equals
     tok.train_from_iterator(corpus(), trainers.BpeTrainer(
-        vocab_size=1100, max_token_length=12, limit_alphabet=150, show_progress=False,
+        vocab_size=1100, max_token_length=12, initial_alphabet=alphabet, limit_alphabet=len(alphabet), show_progress=False,
         special_tokens=SPECIAL + ["<0x%02X>" % b for b in range(256)]))
     conf = json.loads(tok.to_str())
     conf["added_tokens"] = conf["added_tokens"][:len(SPECIAL)]
@@ -339,6 +350,17 @@ def known(tok):
     return lambda text: all(map(ok, text))
 
 
+ILL_FORMED = re.compile(rb"[\xc0\xc1][\x80-\xbf]|\xe0[\x80-\x9f][\x80-\xbf]|\xed[\xa0-\xbf][\x80-\xbf]|\xf0[\x80-\x8f][\x80-\xbf]{2}")
+
+
+def strict(ref):
+    """ref, except that overlong forms and surrogates are no characters (The Unicode Standard, table 3-7): llama.cpp reads C0 AF
+    as a slash in a byte-level vocabulary, and makes of all other bytes that are no UTF-8 one U+FFFD each."""
+    if ref.lib.llama_vocab_type(ref.vocab) != ref.lib.LLAMA_VOCAB_TYPE_BPE:
+        return ref
+    return lambda text, **how: ref(ILL_FORMED.sub(lambda m: "\ufffd".encode() * len(m[0]), text) if isinstance(text, bytes) else text, **how)
+
+
 def model_cases(spec, texts, out, fuzz=None):
     """What llama.cpp makes of the texts with a real model's vocabulary, in turn with control tokens as letters and with BOS.
     With fuzz, a source of random numbers, the texts are random ones."""
@@ -347,6 +369,7 @@ def model_cases(spec, texts, out, fuzz=None):
     if fuzz:
         added = ref.added()
         texts = [wild_text(fuzz, added) if i % 4 else random_text(fuzz, added) for i in range(len(texts))]
+    ref = strict(ref)
     os.makedirs(os.path.join(out, "models"), exist_ok=True)
     rows = [{**written(t), "ids": ref(t, plain=i % 3 == 1, bos=i % 3 == 2), "plain": i % 3 == 1, "bos": i % 3 == 2}
             for i, t in enumerate(texts)]
@@ -395,7 +418,7 @@ def main():
     bpe_gguf(os.path.join(out, "bpe.gguf"), conf, "gpt-2")
     for pre in FAMILIES:
         tok = bpe_hf(conf, pre)
-        cases("bpe." + pre, lambda t: tok.encode(t, add_special_tokens=False).ids, texts, out)
+        cases("bpe." + pre, lambda t: tok.encode(t, add_special_tokens=False).ids, texts + LATER, out)
     with tempfile.TemporaryDirectory() as tmp:
         for pre in LLAMA_CPP_FAMILIES:
             path = os.path.join(tmp, pre + ".gguf")

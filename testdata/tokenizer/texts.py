@@ -33,6 +33,10 @@ CURATED = [
     "unreached unreached unreachedly", "a  12   3456 x  7",
 ]
 
+# Characters of Unicode 16, which not every reference knows.
+LATER = ["\U00010ff6\U00010d5c\U000100be", "\U00010d5caB\U00010d7c \u1c89\u1c8aA", "1\U00010d401 a\u0897b \u1b4e!\u1b4e \U0001fadf",
+         "\U0002ebf0\U0002ee5d中 \U000143fa"]
+
 
 def _assigned(c):
     return unicodedata.category(chr(c)) not in ("Cs", "Cn")

@@ -1,0 +1,66 @@
+package attention
+
+import (
+	"flag"
+	"fmt"
+	"hash/fnv"
+	"math"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/godwit-ai/godwit/internal/impl"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata/bits.txt")
+
+// TestBits: every CPU, with every implementation of the kernels that it has, gives the results whose hashes testdata/bits.txt
+// holds. The file was written by the generic implementation on amd64:
+//
+//	go test ./attention -run TestBits -update
+func TestBits(t *testing.T) {
+	const file = "testdata/bits.txt"
+	var texts []string
+	for i, pos := range posTexts() {
+		span, kv := spanTexts()[i*5%len(spanTexts())], kvTexts()[i%len(kvTexts())]
+		texts = append(texts, "span="+span+" pos="+pos+" "+kv)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil && !*update {
+		t.Fatal(err)
+	}
+	var ran []string
+	impl.Each("vec", func(name string) {
+		ran = append(ran, name)
+		var got strings.Builder
+		for i, text := range texts {
+			f := newFixture(t, text, Shape{Heads: 3, KVHeads: 1, Dim: 32, VDim: 21}, 150, uint64(i)).withScore(float32(i%2*4), i%3 == 0)
+			r := f.runner(t, f.n, 100)
+			if err := r.all(steps{100, 45, 1}.cut(f.n)); err != nil {
+				t.Fatal(err)
+			}
+			h := fnv.New64a()
+			for _, x := range r.out {
+				b := math.Float32bits(x)
+				h.Write([]byte{byte(b), byte(b >> 8), byte(b >> 16), byte(b >> 24)})
+			}
+			fmt.Fprintf(&got, "%016x %s\n", h.Sum64(), text)
+		}
+		if *update && len(ran) == 1 {
+			data = []byte(got.String())
+			if err := os.WriteFile(file, data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := strings.Split(string(data), "\n")
+		for i, line := range strings.Split(got.String(), "\n") {
+			if i >= len(want) || line != want[i] {
+				t.Errorf("%s gives %s, not as %s has it", name, line, file)
+			}
+		}
+	})
+	if len(ran) == 0 || ran[0] != "generic" {
+		t.Errorf("implementations run: %v", ran)
+	}
+	t.Log("implementations run:", ran)
+}

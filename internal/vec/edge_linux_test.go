@@ -1,0 +1,82 @@
+package vec
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/godwit-ai/godwit/internal/impl"
+	"github.com/godwit-ai/godwit/internal/testenv"
+)
+
+// TestPageEdge runs every kernel on arguments that end at a page that cannot be touched, or begin after one, and compares with
+// the twins. Reading or writing one byte too much ends the test with a fault.
+func TestPageEdge(t *testing.T) {
+	var number [4]testenv.Edge
+	for i := range number {
+		number[i] = testenv.NewEdge(t, 1<<14)
+	}
+	impl.Each("vec", func(name string) {
+		t.Run(name, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(5, 6))
+			for _, begin := range []bool{false, true} {
+				floats := func(i, n int) []float32 {
+					x := testenv.At[float32](number[i], begin, n)
+					copy(x, numbers(rng, n, n%2 == 0))
+					return x
+				}
+				for n := 1; n < 100; n++ {
+					edgeOnes(t, n, floats, func(i, n int) []uint16 { return testenv.At[uint16](number[i], begin, n) })
+					for _, rows := range []int{1, 3, 4, 5, 8, 9} {
+						edgeRows(t, n, rows, n+rng.IntN(3), floats, func(i, n int) []uint16 {
+							h := testenv.At[uint16](number[i], begin, n)
+							copy(h, halves(numbers(rng, n, n%2 == 0)))
+							return h
+						})
+					}
+				}
+			}
+		})
+	})
+}
+
+// edgeOnes runs the kernels of one or two vectors.
+func edgeOnes(t *testing.T, n int, floats func(i, n int) []float32, words func(i, n int) []uint16) {
+	a, b := floats(0, n), floats(1, n)
+	equal(t, "Dot", n, []float32{Dot(a, b)}, []float32{dotGo(a, b)})
+	equal(t, "Sum", n, []float32{Sum(a)}, []float32{sumGo(a)})
+	equal(t, "Max", n, []float32{Max(a)}, []float32{maxGo(a) + 0})
+	y, h, want := floats(2, n), words(3, n), make([]float32, n)
+	Exp(y, a)
+	expGo(want, a)
+	equal(t, "Exp", n, y, want)
+	F32ToF16(h, a)
+	for i, v := range halves(a) {
+		if h[i] != v && a[i] == a[i] {
+			t.Fatalf("F32ToF16(%v) = %x, want %x", a[i], h[i], v)
+		}
+	}
+	equal(t, "DotF16", n, []float32{DotF16(b, h)}, []float32{dotF16Go(b, h)})
+	F16ToF32(y, h)
+	f16ToF32Go(want, h)
+	equal(t, "F16ToF32", n, y, want)
+}
+
+// edgeRows runs the kernels of a vector and several rows.
+func edgeRows(t *testing.T, n, rows, stride int, floats func(i, n int) []float32, words func(i, n int) []uint16) {
+	room := (rows-1)*stride + n
+	q, s, want := floats(0, n), floats(1, rows), make([]float32, max(n, rows))
+	k, h := floats(2, room), words(3, room)
+	DotRows(s, q, k, stride)
+	dotRowsGo(want[:rows], q, k, stride)
+	equal(t, "DotRows", n, s, want[:rows])
+	DotRowsF16(s, q, h, stride)
+	dotRowsF16Go(want[:rows], q, h, stride)
+	equal(t, "DotRowsF16", n, s, want[:rows])
+	copy(want, q)
+	AxpyRows(q, s, k, stride)
+	axpyRowsGo(want[:n], s, k, stride)
+	equal(t, "AxpyRows", n, q, want[:n])
+	AxpyRowsF16(q, s, h, stride)
+	axpyRowsF16Go(want[:n], s, h, stride)
+	equal(t, "AxpyRowsF16", n, q, want[:n])
+}
