@@ -135,7 +135,8 @@ func Register(f Format) {
 	formats = slices.Insert(formats, at, &f)
 }
 
-// strict is Encode that checks its arguments: an encoder by itself would drop the values after the last whole block.
+// strict is Encode that panics on arguments that do not fit: an encoder by itself would drop the values after the last
+// whole block.
 func strict(f Format) func(dst []byte, src, importance []float32) {
 	return func(dst []byte, src, importance []float32) {
 		n := len(src) / f.Elems
