@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -326,24 +325,6 @@ func TestUnknownModelAndPre(t *testing.T) {
 		if _, err := b.new(t); len(err.Error()) > 200 {
 			t.Errorf("the error repeats %d bytes of the file", len(err.Error()))
 		}
-	}
-}
-
-// TestLongHugeVocabulary: more entries than ids have room for in the index are refused before anything is built.
-func TestLongHugeVocabulary(t *testing.T) {
-	if os.Getenv("GODWIT_LONG") == "" {
-		t.Skip("needs 300 MB: set GODWIT_LONG=1")
-	}
-	for _, name := range []string{"tokens", "merges"} {
-		b := new(builder).text(keys+"model", "gpt2").text(keys+"pre", "gpt-2")
-		if name == "merges" {
-			b.texts(keys+"tokens", []string{"a"})
-		} else {
-			b.texts(keys+"merges", nil)
-		}
-		b.array(keys+name, gguf.String, maxVocab+1)
-		b.kv = append(b.kv, make([]byte, 8*(maxVocab+1))...)
-		wantErr(t, b, ErrMetadata)
 	}
 }
 
