@@ -522,7 +522,7 @@ func (m *machine) shortFloat(f *spec, x float64) (sign, digits string) {
 	f.precision = max(1, f.precision)
 	f.verb = 'g'
 	sign, digits = m.floatDigits(f, x)
-	if strings.IndexAny(digits, ".en") >= 0 || f.precision > 17 && f.alternate {
+	if strings.ContainsAny(digits, ".en") || f.precision > 17 && f.alternate {
 		return sign, digits
 	}
 	if len(digits) < f.precision {
