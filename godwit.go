@@ -20,6 +20,7 @@ var (
 	ErrToken       = runtime.ErrToken   // a token id outside the vocabulary
 	ErrBusy        = runtime.ErrBusy    // a session used by two goroutines at once
 	ErrClosed      = runtime.ErrClosed  // a model or session used after Close
+	ErrInUse       = runtime.ErrInUse   // a model closed before its sessions
 	ErrNoTokenizer = errors.New("the model file has no tokenizer: feed token ids instead")
 	ErrNoTemplate  = errors.New("the model file has no chat template: prompt with plain text, or name a template")
 )
@@ -73,7 +74,7 @@ func OpenFD(fd uintptr, offset, size int64, o Options) (*Model, error) {
 	return &Model{rt: rt}, nil
 }
 
-// Close waits until the model's sessions are closed and unmaps the file.
+// Close unmaps the file. While sessions are open it does nothing and returns an ErrInUse.
 func (m *Model) Close() error { return m.rt.Close() }
 
 // Info describes the model.

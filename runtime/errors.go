@@ -10,6 +10,7 @@ var (
 	ErrToken  = errors.New("token id outside the vocabulary")
 	ErrBusy   = errors.New("the session is in use by another goroutine")
 	ErrClosed = errors.New("already closed")
+	ErrInUse  = errors.New("the model is in use by sessions")
 	ErrEmpty  = errors.New("the session has no tokens to continue from")
 	// ErrContext is matched by every *ContextError.
 	ErrContext = errors.New("the context is full")

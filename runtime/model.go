@@ -8,7 +8,6 @@ import (
 	"os"
 	goruntime "runtime"
 	"sync"
-	"sync/atomic"
 
 	"github.com/godwit-ai/godwit/attention"
 	"github.com/godwit-ai/godwit/gguf"
@@ -35,8 +34,9 @@ type Model struct {
 	net   *layer.Net
 	pool  *par.Pool
 
-	closed   atomic.Bool
-	sessions sync.WaitGroup // open sessions hold the mapping
+	mu       sync.Mutex
+	closed   bool
+	sessions int // open ones, which hold the mapping
 }
 
 // Open maps the GGUF model at path; of a split model (-00001-of-0000N) any part may be named.
@@ -130,18 +130,41 @@ func closeAll(files []*mmap.File) {
 	}
 }
 
-// Close waits for the sessions to be closed and unmaps the file. Nothing obtained from the model may be used after.
+// Close unmaps the file. Nothing obtained from the model may be used after. While sessions are open it does nothing and returns an
+// ErrInUse: waiting for them would hang a caller that closes both in the wrong order.
 func (m *Model) Close() error {
-	if m.closed.Swap(true) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.closed:
 		return fmt.Errorf("close model: %w", ErrClosed)
+	case m.sessions > 0:
+		return fmt.Errorf("close model: %w: %d open", ErrInUse, m.sessions)
 	}
-	m.sessions.Wait()
+	m.closed = true
 	m.pool.Close()
 	var errs []error
 	for _, f := range m.files {
 		errs = append(errs, f.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// acquire counts one more open session.
+func (m *Model) acquire() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return ErrClosed
+	}
+	m.sessions++
+	return nil
+}
+
+func (m *Model) release() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sessions--
 }
 
 // File returns the parsed container: metadata and tensors, aliasing the mapping.

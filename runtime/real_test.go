@@ -162,8 +162,15 @@ func TestTruncatedWhileMapped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
+	t.Cleanup(func() {
+		if err := m.Close(); err != nil { // after the session's own cleanup
+			t.Error(err)
+		}
+	})
 	s := session(t, m, runtime.SessionOptions{Context: 512})
+	if err := m.Close(); !errors.Is(err, runtime.ErrInUse) {
+		t.Fatalf("closing a model in use: %v", err)
+	}
 	ids := tokens(40, 40000, 1)
 	if err := s.Feed(context.Background(), ids, nil); err != nil {
 		t.Fatal(err)

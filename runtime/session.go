@@ -51,20 +51,20 @@ type Session struct {
 
 // NewSession starts an empty session.
 func (m *Model) NewSession(o SessionOptions) (*Session, error) {
-	if m.closed.Load() {
-		return nil, fmt.Errorf("new session: model %w", ErrClosed)
-	}
 	env, err := m.env(o)
 	if err != nil {
 		return nil, fmt.Errorf("new session: %w", err)
+	}
+	if err := m.acquire(); err != nil {
+		return nil, fmt.Errorf("new session: model %w", err)
 	}
 	s := &Session{m: m, env: env, exact: o.Exact, pos: make([]seq.Pos, env.MaxChunk), logits: make([]float32, m.Info.Vocab)}
 	s.env.Alloc = s.alloc
 	if s.state, err = m.net.NewState(&s.env); err != nil {
 		s.free()
+		m.release()
 		return nil, fmt.Errorf("new session: %w", err)
 	}
-	m.sessions.Add(1)
 	return s, nil
 }
 
@@ -115,7 +115,7 @@ func (s *Session) Close() error {
 	defer s.mu.Unlock()
 	s.closed = true
 	s.free()
-	s.m.sessions.Done()
+	s.m.release()
 	return nil
 }
 
