@@ -48,6 +48,7 @@ func caught(r any) error {
 type Pool struct {
 	workers int
 	pass    chan struct{} // holds a token while a pass is in progress
+	back    func()        // leave, made once: a method value is an allocation
 
 	ctx  context.Context
 	done <-chan struct{}
@@ -74,6 +75,7 @@ const spins = 4000
 // NewPool starts workers−1 goroutines; the caller of a pass is worker 0.
 func NewPool(workers int) *Pool {
 	p := &Pool{workers: max(1, workers), pass: make(chan struct{}, 1), idle: make(chan struct{}, 1)}
+	p.back = p.leave
 	p.wake = make([]chan struct{}, p.workers)
 	p.parked = make([]atomic.Bool, p.workers)
 	for w := 1; w < p.workers; w++ {
@@ -102,7 +104,7 @@ func (p *Pool) Pass(ctx context.Context) (seq.Team, func()) {
 	}
 	p.ctx, p.done = ctx, ctx.Done()
 	p.err.Store(nil)
-	return p, p.leave
+	return p, p.back
 }
 
 func (p *Pool) leave() {
