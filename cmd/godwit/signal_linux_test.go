@@ -43,7 +43,8 @@ type screen struct {
 	more chan struct{}
 }
 
-// newScreen starts c on a terminal of that many columns; 0: one that does not tell.
+// newScreen starts c on a terminal of that many columns; 0: one that does not tell. As c leads the terminal's session, its end
+// hangs the terminal up, and the kernel may drop what c wrote last: a test cannot count on seeing that.
 func newScreen(t *testing.T, c *exec.Cmd, columns uint16) *screen {
 	t.Helper()
 	f, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
@@ -193,7 +194,7 @@ func TestRunAsks(t *testing.T) {
 	s := newScreen(t, c, 100)
 	s.until("Prompt: ")
 	s.typed("hello\r")
-	s.until("prompt tokens at")
+	s.until("hello\r\n")
 	if err := c.Wait(); err != nil {
 		t.Error(err)
 	}
@@ -201,7 +202,6 @@ func TestRunAsks(t *testing.T) {
 	s = newScreen(t, c, 100)
 	s.until("Prompt: ")
 	s.typed(ctrlC)
-	s.until("godwit: stopped")
 	if c.Wait(); c.ProcessState.ExitCode() != exitStopped {
 		t.Errorf("exit %d, want %d", c.ProcessState.ExitCode(), exitStopped)
 	}
@@ -247,7 +247,6 @@ func TestChatTerminate(t *testing.T) {
 	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	s.until("godwit: stopped")
 	c.Wait()
 	tio, err := unix.IoctlGetTermios(int(s.f.Fd()), unix.TCGETS)
 	if err != nil {
