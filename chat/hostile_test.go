@@ -160,7 +160,7 @@ func TestHostile(t *testing.T) {
 }
 
 // patience is for machines with other work; on an idle one of 2025 no hostile template takes a second.
-const patience = 10 * time.Second
+const patience = 10 * raceFactor * time.Second
 
 // watchHeap samples the heap until the function that it returns is called, which gives the most bytes above those at the start.
 func watchHeap(t *testing.T) (peak func() int64) {

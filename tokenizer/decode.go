@@ -102,7 +102,10 @@ func (s *Stream) push(dst []byte, id ID) []byte {
 	s.held = s.t.AppendPiece(s.held, id)
 	if s.first && len(s.held) > n {
 		if (s.t.spacePrefix || s.t.model == modelBert) && s.held[n] == ' ' {
-			s.held = slices.Delete(s.held, n, n+1)
+			if n > 0 { // the space ends what was incomplete before it, seen or not
+				dst = append(dst, string(utf8.RuneError)...)
+			}
+			s.held = slices.Delete(s.held, 0, n+1)
 		}
 		s.first = false
 	}
