@@ -2,6 +2,7 @@ package godwit
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"strings"
 
@@ -59,21 +60,27 @@ func (s *Session) Generate(ctx context.Context, g Generation) iter.Seq2[Token, e
 			}
 		}
 		n := 0
-		for id, err := range s.rt.Generate(ctx, chain, runtime.Generation{Max: limit, End: isEnd, Observe: observe}) {
+		for id, err := range s.rt.Generate(ctx, chain, runtime.Generation{Max: limit, Observe: observe}) {
 			if err != nil {
 				yield(Token{Text: out.flush()}, err)
 				return
 			}
 			n++
-			t := Token{ID: id, Top: top, End: isEnd(id)}
-			switch {
-			case t.End:
-				t.Text = out.flush()
-			default:
+			t := Token{ID: id, Top: top}
+			err := s.m.rt.Guard(func() error {
+				if t.End = isEnd(id); t.End {
+					t.Text = out.flush()
+					return nil
+				}
 				t.Text, t.End = out.push(id)
 				if n == limit && !t.End {
 					t.Text += out.flush()
 				}
+				return nil
+			})
+			if err != nil {
+				yield(Token{Text: out.flush()}, fmt.Errorf("generate: text of token %d: %w", id, err))
+				return
 			}
 			if !yield(t, nil) || t.End {
 				return

@@ -8,7 +8,6 @@ import (
 
 	"github.com/godwit-ai/godwit/chat"
 	"github.com/godwit-ai/godwit/gguf"
-	"github.com/godwit-ai/godwit/internal/par"
 	"github.com/godwit-ai/godwit/runtime"
 	"github.com/godwit-ai/godwit/runtime/arch"
 	"github.com/godwit-ai/godwit/tokenizer"
@@ -21,6 +20,7 @@ var (
 	ErrBusy        = runtime.ErrBusy    // a session used by two goroutines at once
 	ErrClosed      = runtime.ErrClosed  // a model or session used after Close
 	ErrInUse       = runtime.ErrInUse   // a model closed before its sessions
+	ErrFault       = runtime.ErrFault   // the model file could not be read while it was mapped
 	ErrNoTokenizer = errors.New("the model file has no tokenizer: feed token ids instead")
 	ErrNoTemplate  = errors.New("the model file has no chat template: prompt with plain text, or name a template")
 )
@@ -98,14 +98,18 @@ func (m *Model) KVBytes(ctx int) (int64, error) { return m.rt.KVBytes(ctx) }
 // File returns the parsed container, for inspection. It aliases the mapping.
 func (m *Model) File() *gguf.File { return m.rt.File() }
 
-// Tokenizer returns the model's tokenizer, or ErrNoTokenizer.
+// Guard runs f, which touches what File or Tokenizer returned. When the file has shrunk, that is an error that says so, and no dead
+// process. All other methods guard themselves.
+func (m *Model) Guard(f func() error) error { return m.rt.Guard(f) }
+
+// Tokenizer returns the model's tokenizer, or ErrNoTokenizer. Its vocabulary is the mapped file's.
 func (m *Model) Tokenizer() (*tokenizer.Tokenizer, error) {
 	m.tokOnce.Do(func() {
 		if !m.rt.File().Meta.Has("tokenizer.ggml.tokens") {
 			m.tokErr = ErrNoTokenizer
 			return
 		}
-		m.tokErr = par.Guard(func() (err error) {
+		m.tokErr = m.rt.Guard(func() (err error) {
 			m.tok, err = tokenizer.New(m.rt.File().Meta)
 			return err
 		})
@@ -124,7 +128,7 @@ func (m *Model) encode(text string, o tokenizer.Options) (ids []int32, err error
 	if err != nil {
 		return nil, err
 	}
-	err = par.Guard(func() error {
+	err = m.rt.Guard(func() error {
 		ids = tok.Encode(nil, text, o)
 		return nil
 	})
@@ -134,7 +138,11 @@ func (m *Model) encode(text string, o tokenizer.Options) (ids []int32, err error
 // Template returns the model's chat template, or ErrNoTemplate.
 func (m *Model) Template() (*chat.Template, error) {
 	m.tmplOnce.Do(func() {
-		source, err := m.rt.File().Meta.StringOr("tokenizer.chat_template", "")
+		var source string
+		err := m.rt.Guard(func() (err error) {
+			source, err = m.rt.File().Meta.StringOr("tokenizer.chat_template", "")
+			return err
+		})
 		switch {
 		case err != nil:
 			m.tmplErr = err
@@ -161,11 +169,17 @@ func (m *Model) Render(t *chat.Template, messages []Message) ([]int32, error) {
 		return nil, err
 	}
 	opt := chat.Options{AddGenerationPrompt: true}
-	if id, ok := tok.BOS(); ok {
-		opt.BOS = string(tok.Piece(id))
-	}
-	if id, ok := tok.EOS(); ok {
-		opt.EOS = string(tok.Piece(id))
+	err = m.rt.Guard(func() error {
+		if id, ok := tok.BOS(); ok {
+			opt.BOS = string(tok.Piece(id))
+		}
+		if id, ok := tok.EOS(); ok {
+			opt.EOS = string(tok.Piece(id))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	text, err := t.Render(messages, opt)
 	if err != nil {
@@ -183,12 +197,16 @@ func (m *Model) Render(t *chat.Template, messages []Message) ([]int32, error) {
 }
 
 // Text returns the text of ids; control tokens give nothing.
-func (m *Model) Text(ids []int32) (string, error) {
+func (m *Model) Text(ids []int32) (text string, err error) {
 	tok, err := m.Tokenizer()
 	if err != nil {
 		return "", err
 	}
-	return tok.Decode(ids, tokenizer.DecodeOptions{}), nil
+	err = m.rt.Guard(func() error {
+		text = tok.Decode(ids, tokenizer.DecodeOptions{})
+		return nil
+	})
+	return text, err
 }
 
 // Session is one stream of tokens over a model, for one goroutine at a time.

@@ -40,11 +40,14 @@ type Result struct {
 // ErrShort says that a text has too few tokens for one window.
 var ErrShort = errors.New("the text is shorter than one window")
 
+// MinContext is the smallest window: both halves of one predict something.
+const MinContext = 4
+
 type window struct{ lo, hi, score int } // tokens [lo, hi), scored from token score on
 
 func (p Perplexity) windows(n int) ([]window, error) {
-	if p.Context < 4 {
-		return nil, fmt.Errorf("perplexity: a window of %d tokens is too small", p.Context)
+	if p.Context < MinContext {
+		return nil, fmt.Errorf("perplexity: a window of %d tokens is too small: %d are the least", p.Context, MinContext)
 	}
 	var ws []window
 	switch p.Protocol {
@@ -80,6 +83,12 @@ func (p Perplexity) Run(ctx context.Context, m *godwit.Model, tokens []int32, pr
 	ws, err := p.windows(len(tokens))
 	if err != nil {
 		return Result{}, err
+	}
+	vocab := m.Info().Vocab
+	for i, id := range tokens { // a window's last token is scored and not fed
+		if id < 0 || int(id) >= vocab {
+			return Result{}, fmt.Errorf("perplexity: token %d of %d: id %d of %d: %w", i, len(tokens), id, vocab, godwit.ErrToken)
+		}
 	}
 	bos, begins := int32(0), false
 	if tok, err := m.Tokenizer(); err == nil && tok.AddBOS() {
@@ -148,7 +157,9 @@ func KL(p, q []float32) float64 {
 	var sum float64
 	for i := range p {
 		lp, lq := float64(p[i])-zp, float64(q[i])-zq
-		sum += math.Exp(lp) * (lp - lq)
+		if w := math.Exp(lp); w > 0 { // 0·log 0 is 0, not NaN
+			sum += w * (lp - lq)
+		}
 	}
 	return sum
 }

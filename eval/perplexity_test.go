@@ -72,6 +72,10 @@ func TestDistances(t *testing.T) {
 	if KL(p, p) != 0 {
 		t.Errorf("KL(p, p) = %v", KL(p, p))
 	}
+	none := float32(math.Inf(-1))
+	if kl := KL([]float32{1, none}, []float32{1, none}); kl != 0 {
+		t.Errorf("a token that neither allows: KL = %v", kl)
+	}
 	p[3], q[3] = 0, 0
 	var want float64
 	zp, zq := 1+math.E+math.Exp(2)+math.Exp(3), 1+math.E+math.Exp(2)+math.Exp(3)
@@ -102,6 +106,11 @@ func TestProtocols(t *testing.T) {
 	}
 	if all.Tokens != len(ids)-1 {
 		t.Errorf("%d tokens scored, want %d", all.Tokens, len(ids)-1)
+	}
+	for _, bad := range []int32{-1, 1 << 30} { // the last token is scored and never fed
+		if _, err := (Perplexity{Protocol: Sliding, Context: 8}).Run(ctx, m, []int32{1, 2, bad}, nil); !errors.Is(err, godwit.ErrToken) {
+			t.Errorf("id %d: %v", bad, err)
+		}
 	}
 	s, err := m.NewSession(godwit.SessionOptions{Context: len(ids)})
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 // Generation says how far to generate.
 type Generation struct {
 	Max     int                    // most tokens; negative: until the context is full
-	End     func(id int32) bool    // tokens that end the generation, yielded last; nil: none
 	Observe func(logits []float32) // sees the logits before each sampling; nil: nobody. [vocabulary]
 }
 
@@ -40,7 +39,7 @@ func (s *Session) Generate(ctx context.Context, chain *sample.Chain, g Generatio
 				return
 			}
 			chain.Accept(one[0])
-			if !yield(one[0], nil) || g.End != nil && g.End(one[0]) {
+			if !yield(one[0], nil) {
 				return
 			}
 		}

@@ -5,7 +5,6 @@ package runtime
 import (
 	"errors"
 	"fmt"
-	"os"
 	goruntime "runtime"
 	"sync"
 
@@ -86,11 +85,11 @@ func build(files []*mmap.File, o Options) (m *Model, err error) {
 		}
 	}()
 	threads := o.Threads
-	if threads < 0 || threads > maxThreads {
-		return nil, fmt.Errorf("threads: %d is not between 0 and %d", threads, maxThreads)
+	if threads < 0 || threads > MaxThreads {
+		return nil, fmt.Errorf("threads: %d is not between 0 and %d", threads, MaxThreads)
 	}
 	if threads == 0 {
-		threads = min(goruntime.NumCPU(), maxThreads)
+		threads = min(goruntime.NumCPU(), MaxThreads)
 	}
 	edit := func(p attention.Plan) (attention.Plan, error) { return p, nil }
 	if o.Plan != "" {
@@ -121,8 +120,8 @@ func build(files []*mmap.File, o Options) (m *Model, err error) {
 	return m, nil
 }
 
-// maxThreads bounds what a caller may ask for; no machine that godwit aims at has more cores.
-const maxThreads = 256
+// MaxThreads bounds what a caller may ask for; no machine that godwit aims at has more cores.
+const MaxThreads = 256
 
 func closeAll(files []*mmap.File) {
 	for _, f := range files {
@@ -205,6 +204,9 @@ func (m *Model) Resident() (int64, error) {
 	return n, nil
 }
 
+// Guard runs f, which touches what File returned. When the file has shrunk, that is an error that says so, and no dead process.
+func (m *Model) Guard(f func() error) error { return m.explain(par.Guard(f)) }
+
 // explain adds to a memory fault what happened to the file.
 func (m *Model) explain(err error) error {
 	if err == nil || !errors.Is(err, ErrFault) {
@@ -216,10 +218,4 @@ func (m *Model) explain(err error) error {
 		}
 	}
 	return err
-}
-
-// Exists reports whether path names a file that could be opened as a model.
-func Exists(path string) bool {
-	st, err := os.Stat(path)
-	return err == nil && st.Mode().IsRegular()
 }

@@ -210,3 +210,32 @@ func TestManySessions(t *testing.T) {
 		}
 	}
 }
+
+// TestSync: it keeps the common beginning, and what it refuses changes nothing.
+func TestSync(t *testing.T) {
+	ctx := context.Background()
+	s := session(t, open(t, "smollm2:135m", runtime.Options{}), runtime.SessionOptions{Context: 32})
+	for _, c := range []struct {
+		ids  []int32
+		kept int
+		err  error
+	}{
+		{[]int32{1, 2, 3, 4}, 0, nil},
+		{[]int32{1, 2, 3, 4}, 4, nil},
+		{[]int32{1, 2, 3}, 2, nil}, // its last token again, for the logits
+		{[]int32{1, 2, 5, 6}, 2, nil},
+		{[]int32{1, -7}, 0, runtime.ErrToken},
+		{make([]int32, 33), 0, runtime.ErrContext},
+		{nil, 0, runtime.ErrEmpty},
+		{[]int32{1, 2, 5, 6, 7}, 4, nil},
+	} {
+		before := s.Len()
+		kept, err := s.Sync(ctx, c.ids, nil)
+		if kept != c.kept || !errors.Is(err, c.err) {
+			t.Errorf("%v: %d tokens kept, %v; want %d, %v", c.ids, kept, err, c.kept, c.err)
+		}
+		if want := len(c.ids); err == nil && s.Len() != want || err != nil && s.Len() != before {
+			t.Errorf("%v: %d tokens held", c.ids, s.Len())
+		}
+	}
+}

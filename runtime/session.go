@@ -70,8 +70,8 @@ func (m *Model) NewSession(o SessionOptions) (*Session, error) {
 
 // env checks the sizes of a session and fills in the usual ones.
 func (m *Model) env(o SessionOptions) (seq.Env, error) {
-	if o.Context < 0 || o.Context > maxContext {
-		return seq.Env{}, fmt.Errorf("context of %d tokens is not between 0 and %d", o.Context, maxContext)
+	if o.Context < 0 || o.Context > MaxContext {
+		return seq.Env{}, fmt.Errorf("context of %d tokens is not between 0 and %d", o.Context, MaxContext)
 	}
 	if o.Chunk < 0 || o.Chunk > maxChunk {
 		return seq.Env{}, fmt.Errorf("chunk of %d tokens is not between 0 and %d", o.Chunk, maxChunk)
@@ -85,10 +85,10 @@ func (m *Model) env(o SessionOptions) (seq.Env, error) {
 	return seq.Env{MaxLen: o.Context, MaxChunk: min(o.Chunk, o.Context)}, nil
 }
 
-const (
-	maxContext = 1 << 28 // positions are int32, and RoPE angles lose meaning long before
-	maxChunk   = 1 << 14
-)
+// MaxContext bounds a session's tokens: positions are int32, and RoPE angles lose meaning long before.
+const MaxContext = 1 << 28
+
+const maxChunk = 1 << 14
 
 // alloc gives the caches zeroed pages outside the Go heap, so that the collector neither scans nor counts them.
 func (s *Session) alloc(n int) ([]byte, error) {
@@ -175,6 +175,11 @@ func (s *Session) admit(tokens []int32) error {
 	if len(s.tokens)+len(tokens) > s.env.MaxLen {
 		return &ContextError{Limit: s.env.MaxLen, Have: len(s.tokens), Want: len(tokens)}
 	}
+	return s.known(tokens)
+}
+
+// known checks ids against the vocabulary.
+func (s *Session) known(tokens []int32) error {
 	for i, t := range tokens {
 		if t < 0 || int(t) >= s.m.Info.Vocab {
 			return fmt.Errorf("token %d of %d: id %d of %d: %w", i, len(tokens), t, s.m.Info.Vocab, ErrToken)
@@ -249,6 +254,10 @@ func (s *Session) Rewind(ctx context.Context, n int, progress Progress) error {
 	if n < 0 || n > len(s.tokens) {
 		return fmt.Errorf("rewind: to token %d of %d", n, len(s.tokens))
 	}
+	return s.rewind(ctx, n, progress)
+}
+
+func (s *Session) rewind(ctx context.Context, n int, progress Progress) error {
 	if n == len(s.tokens) {
 		return nil
 	}
@@ -313,11 +322,18 @@ const eachFloats = 8 << 20
 // Sync makes the stream equal to tokens with the least work: it keeps the longest common prefix, forgets the rest and
 // feeds what is missing. It returns the number of tokens kept. Logits are there afterwards.
 func (s *Session) Sync(ctx context.Context, tokens []int32, progress Progress) (kept int, err error) {
+	if err := s.enter(); err != nil {
+		return 0, fmt.Errorf("sync: %w", err)
+	}
+	defer s.mu.Unlock()
 	if len(tokens) == 0 {
 		return 0, fmt.Errorf("sync: %w", ErrEmpty)
 	}
 	if len(tokens) > s.env.MaxLen {
 		return 0, fmt.Errorf("sync: %w", &ContextError{Limit: s.env.MaxLen, Want: len(tokens)})
+	}
+	if err := s.known(tokens); err != nil {
+		return 0, fmt.Errorf("sync: %w", err)
 	}
 	for kept < min(len(tokens), len(s.tokens)) && tokens[kept] == s.tokens[kept] {
 		kept++
@@ -325,8 +341,14 @@ func (s *Session) Sync(ctx context.Context, tokens []int32, progress Progress) (
 	if kept == len(tokens) && !(s.fresh && kept == len(s.tokens)) {
 		kept-- // the last token is fed again for its logits
 	}
-	if err := s.Rewind(ctx, kept, progress); err != nil {
-		return kept, err
+	if err := s.rewind(ctx, kept, progress); err != nil {
+		return kept, fmt.Errorf("sync: %w", err)
 	}
-	return kept, s.Feed(ctx, tokens[kept:], progress)
+	if kept == len(tokens) {
+		return kept, nil
+	}
+	if err := s.feed(ctx, tokens[kept:], progress); err != nil {
+		return kept, fmt.Errorf("sync: %w", err)
+	}
+	return kept, nil
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/godwit-ai/godwit/catalog"
 	"github.com/godwit-ai/godwit/eval"
 	"github.com/godwit-ai/godwit/gguf"
+	"github.com/godwit-ai/godwit/runtime"
 )
 
 // defaultModel is what `run` and `chat` take when no model is named.
@@ -58,7 +59,7 @@ func (a *app) command() *cobra.Command {
 		Long: `godwit maps a quantised language model from disk and runs it on CPU cores.
 
 MODEL is a name from ` + "`godwit list`" + ` (fetched on first use) or the path of a GGUF file.`,
-		Example: `  godwit run smollm2:135m "What is the capital of France?"
+		Example: `  godwit run smollm2:135m "What is gravity? Answer in one sentence."
   godwit run smollm2:135m -f book.txt --fit "What is this book about?"
   godwit chat smollm2:135m
   godwit inspect model.gguf`,
@@ -80,6 +81,7 @@ MODEL is a name from ` + "`godwit list`" + ` (fetched on first use) or the path 
 			}
 			return usage("there is no command %q: %s", args[0], hint)
 		},
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.check() },
 	}
 	root.SetIn(a.in)
 	root.SetOut(a.out)
@@ -104,6 +106,29 @@ func (a *app) modelFlags(c *cobra.Command) {
 	f.IntVarP(&a.threads, "threads", "t", 0, "use `N` threads; 0: one per CPU")
 	f.BoolVar(&a.exact, "exact", false, "float32 activations throughout, and a float32 cache if there is no --plan (slow)")
 	c.ValidArgsFunction = completeModel
+}
+
+// check looks at the flags of modelFlags before any work.
+func (a *app) check() error {
+	if a.ctx < 0 || a.ctx > runtime.MaxContext {
+		return usage("--ctx %d is not a number of tokens from 1 to %d, or 0", a.ctx, runtime.MaxContext)
+	}
+	return checkThreads(a.threads)
+}
+
+func checkThreads(n int) error {
+	if n < 0 || n > runtime.MaxThreads {
+		return usage("--threads %d is not a number of threads from 1 to %d, or 0", n, runtime.MaxThreads)
+	}
+	return nil
+}
+
+// completeName completes the first argument with the names of the catalogue.
+func completeName(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return catalog.Names(), cobra.ShellCompDirectiveNoFileComp
 }
 
 // completeModel completes the first argument with the names of the catalogue and files.
@@ -146,6 +171,12 @@ func (a *app) print(v any) error {
 		return err
 	}
 	_, err := io.WriteString(a.out, escape(b.String(), func(r rune) bool { return r != '\n' && unicode.IsControl(r) }, `\u%04x`))
+	return err
+}
+
+// printf writes text that is output.
+func (a *app) printf(format string, args ...any) error {
+	_, err := fmt.Fprintf(a.out, format, args...)
 	return err
 }
 
@@ -269,7 +300,7 @@ func sentence(err error) string {
 		text += "; give --ctx more tokens, or a shorter input"
 	case errors.Is(err, eval.ErrShort):
 		text += "; give --ctx less, or a longer text"
-	case errors.As(err, &plan):
+	case errors.As(err, &plan), errors.Is(err, attention.ErrCompose):
 		text += "; `godwit inspect MODEL` shows the model's own plan"
 	case errors.Is(err, gguf.ErrMagic):
 		text += "; a model is a GGUF file (`godwit convert` makes one of a Hugging Face directory)"

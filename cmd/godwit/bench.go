@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,6 +40,9 @@ func (a *app) benchCommand() *cobra.Command {
 					return usage("%d is not a number of tokens", n)
 				}
 			}
+			if need := slices.Max(append(depths, 0)) + max(prompt, gen); a.ctx > 0 && a.ctx < need {
+				return usage("--ctx %d does not hold the %d tokens of the greatest depth and what is measured after it", a.ctx, need)
+			}
 			if repeat < 1 {
 				return usage("--repeat %d is not a number of runs from 1 on", repeat)
 			}
@@ -60,8 +63,11 @@ func (a *app) benchCommand() *cobra.Command {
 				for i := range r {
 					r[i].Model = args[0]
 					if !a.json {
-						fmt.Fprintf(a.out, "prompt %5d  gen %4d  depth %6d  %9.1f tok/s  %6.2f ms/tok  %5.1f GB/s  logits %s\n",
+						err = a.printf("prompt %5d  gen %4d  depth %6d  %9.1f tok/s  %6.2f ms/tok  %5.1f GB/s  logits %s\n",
 							r[i].Prompt, r[i].Gen, r[i].Depth, r[i].TPS, 1e3/r[i].TPS, r[i].GBps, r[i].Hash)
+						if err != nil {
+							return err
+						}
 					}
 				}
 				rows = append(rows, r...)
@@ -78,13 +84,16 @@ func (a *app) benchCommand() *cobra.Command {
 	f.IntSliceVarP(&depths, "depths", "d", []int{0}, "a `LIST` of numbers of tokens held before")
 	f.IntVarP(&repeat, "repeat", "r", 3, "measure `N` times; the fastest counts")
 	a.modelFlags(c)
+	f.Lookup("ctx").Usage = "hold at most `N` tokens; 0: as many as are measured"
 	return c
 }
 
 // bench measures on tokens of no meaning: no step depends on what they are.
 func (a *app) bench(ctx context.Context, m *godwit.Model, prompt, gen, depth, repeat int) ([]benchRow, error) {
 	o := a.sessionOptions()
-	o.Context = max(o.Context, depth+max(prompt, gen))
+	if o.Context == 0 {
+		o.Context = depth + max(prompt, gen)
+	}
 	s, err := m.NewSession(o)
 	if err != nil {
 		return nil, err
@@ -94,14 +103,19 @@ func (a *app) bench(ctx context.Context, m *godwit.Model, prompt, gen, depth, re
 	for i := range tokens {
 		tokens[i] = int32((i*7919 + 11) % m.Info().Vocab)
 	}
-	b := a.bar("filling the cache", false)
-	err = s.Feed(ctx, tokens[:depth], b.tokens)
-	b.done()
-	if err != nil {
-		return nil, err
+	fill := func() error { // which computes again what a ring no longer holds
+		b := a.bar("filling the cache", false)
+		defer b.done()
+		if s.Len() == 0 {
+			return s.Feed(ctx, tokens[:depth], b.tokens)
+		}
+		return s.Rewind(ctx, depth, b.tokens)
 	}
 	measure := func(n int, step func() error) (best benchRow, err error) {
 		for range repeat {
+			if err := fill(); err != nil {
+				return best, err
+			}
 			start := time.Now()
 			if err := step(); err != nil {
 				return best, err
@@ -111,9 +125,6 @@ func (a *app) bench(ctx context.Context, m *godwit.Model, prompt, gen, depth, re
 				st := s.Stats()
 				best = benchRow{Depth: depth, TPS: tps, Threads: m.Threads(), Plan: m.Plan(), Hash: st.LogitsHash,
 					GBps: tps * float64(st.WeightBytes) / 1e9}
-			}
-			if err := s.Rewind(ctx, depth, nil); err != nil {
-				return best, err
 			}
 		}
 		return best, nil

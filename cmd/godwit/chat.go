@@ -244,6 +244,12 @@ func (t *talk) answer(root context.Context) error {
 		return t.say(text)
 	})
 	t.made += len(r.ids)
+	if r.finish == "" { // neither an answer nor a part of one that can be gone on from
+		if !t.json && r.text != "" {
+			fmt.Fprintln(t.out)
+		}
+		return err
+	}
 	if r.text != "" || r.finish == finishEnd {
 		t.turns = append(t.turns, godwit.Message{Role: "assistant", Content: r.text})
 	}

@@ -15,22 +15,24 @@ type container struct {
 }
 
 // openContainer maps and parses the file at path, all parts of a split one.
-func openContainer(path string) (c *container, err error) {
+func openContainer(path string) (*container, error) {
+	c := &container{}
+	if err := c.open(path); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
+func (c *container) open(path string) error {
 	parts, err := gguf.SplitPaths(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	c = &container{}
-	defer func() {
-		if err != nil {
-			c.close()
-		}
-	}()
 	var files []*gguf.File
 	for _, p := range parts {
 		m, err := mmap.Open(p)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		c.maps = append(c.maps, m)
 		err = par.Guard(func() error {
@@ -39,14 +41,13 @@ func openContainer(path string) (c *container, err error) {
 			return err
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	err = par.Guard(func() (err error) {
+	return par.Guard(func() (err error) {
 		c.file, err = gguf.Join(files)
 		return err
 	})
-	return c, err
 }
 
 func (c *container) close() error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -51,14 +52,11 @@ func (w *writing) add(c *cobra.Command, what string) {
 
 // check looks at what can be known before any work.
 func (w *writing) check(in, out string) error {
-	if w.o.Threads < 0 {
-		return usage("--threads %d is not a number of threads", w.o.Threads)
+	if err := checkThreads(w.o.Threads); err != nil {
+		return err
 	}
-	switch st, err := os.Stat(out); {
-	case err == nil && st.IsDir():
-		return usage("%s is a folder: name the file to write, such as %s", out, strings.TrimRight(out, "/")+"/model.gguf")
-	case err == nil && !st.Mode().IsRegular():
-		return usage("%s is no regular file, so a model cannot be written there", out)
+	if err := canWrite(out, "model.gguf"); err != nil {
+		return err
 	}
 	if w.imatrix != "" {
 		im, err := convert.ReadImportance(w.imatrix)
@@ -66,6 +64,18 @@ func (w *writing) check(in, out string) error {
 			return err
 		}
 		w.o.Weights = im
+	}
+	return nil
+}
+
+// canWrite refuses what a finished file, which replaces what has its name, must not replace: a folder, or a device such as
+// /dev/null. An example is a good name in that folder.
+func canWrite(path, example string) error {
+	switch st, err := os.Stat(path); {
+	case err == nil && st.IsDir():
+		return usage("%s is a folder: name the file to write, such as %s", path, filepath.Join(path, example))
+	case err == nil && !st.Mode().IsRegular():
+		return usage("%s is no regular file, so it cannot be replaced by one", path)
 	}
 	return nil
 }

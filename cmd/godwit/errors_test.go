@@ -13,6 +13,7 @@ func TestErrors(t *testing.T) {
 	bare := tiny(t, "tokenizer.chat_template", nil)
 	mute := tiny(t, "tokenizer.ggml.tokens", nil)
 	junk := text(t, "this is no model")
+	short := text(t, "GGUF\x03\x00\x00\x00")
 	for _, c := range []struct {
 		args  string
 		stdin string
@@ -47,12 +48,24 @@ func TestErrors(t *testing.T) {
 		{"tokenize " + mute + " hi", "", exitError, []string{"no tokenizer", "godwit logits"}},
 		{"run " + junk + " hi", "", exitError, []string{"no GGUF magic", "godwit convert"}},
 		{"run " + dir + " hi", "", exitUsage, []string{"is a folder", "godwit convert"}},
+		{"run " + m + " hi --plan layout=ring", "", exitUsage, []string{"ring with full", "godwit inspect"}},
+		{"run " + m + " hi --ctx -1", "", exitUsage, []string{"--ctx -1", "268435456"}},
+		{"run " + m + " hi --threads 1000", "", exitUsage, []string{"--threads 1000", "256"}},
+		{"run no-such-model", "never read", exitUsage, []string{"no model"}},
+		{"inspect " + junk, "", exitError, []string{"no GGUF magic", "godwit convert"}},
+		{"inspect " + short, "", exitError, []string{"file ends early"}},
+		{"inspect " + m + " --threads -1", "", exitUsage, []string{"--threads -1"}},
 		{"chat " + m + " -n -1", "", exitUsage, []string{"-n -1"}},
 		{"chat " + bare, "", exitError, []string{"no chat template", "--template NAME"}},
 		{"tokenize", "", exitUsage, []string{"an argument is missing", "tokenize MODEL [TEXT]"}},
 		{"logits " + m, "", exitUsage, []string{"--ids LIST", "--out FILE.npy"}},
 		{"logits " + m + " --ids 1,x --out " + dir + "/o", "", exitUsage, []string{`"x"`}},
 		{"logits " + m + " --ids 1,2 --out " + dir + "/none/o.npy", "", exitError, []string{"none/o.npy"}},
+		{"logits " + m + " --ids 1,2 --out " + dir, "", exitUsage, []string{"is a folder", "logits.npy"}},
+		{"logits " + m + " --ids 1,2 --out " + os.DevNull, "", exitUsage, []string{"is no regular file"}},
+		{"perplexity " + m + " -f - --ctx 3", "short", exitUsage, []string{"--ctx 3", "4 tokens"}},
+		{"perplexity " + m + " -f - --ctx 64 --stride 64", "short", exitUsage, []string{"--stride 64", "--ctx"}},
+		{"bench " + m + " -p 8 -n 1 -d 0,60 --ctx 64", "", exitUsage, []string{"--ctx 64", "68 tokens"}},
 		{"perplexity " + m, "", exitUsage, []string{"-f FILE"}},
 		{"perplexity " + m + " -f - --ctx 64", "short", exitError, []string{"6 tokens, window 64", "give --ctx less"}},
 		{"perplexity " + m + " -f - --protocol nope", "short", exitUsage, []string{"nope", "chunks", "sliding"}},
@@ -60,6 +73,7 @@ func TestErrors(t *testing.T) {
 		{"bench " + m + " -p -1", "", exitUsage, []string{"-1"}},
 		{"bench " + m + " -p 0 -n 0", "", exitUsage, []string{"nothing to measure"}},
 		{"convert " + dir + " " + dir + "/o.gguf", "", exitError, []string{"no config.json"}},
+		{"quantize " + m + " " + dir + "/o.gguf --type Q8_0 --threads 1000", "", exitUsage, []string{"--threads 1000"}},
 		{"convert " + m + " " + dir + "/o.gguf", "", exitUsage, []string{"godwit quantize"}},
 		{"convert " + dir + " " + dir, "", exitUsage, []string{"is a folder"}},
 		{"convert ../../testdata/arch/llama " + dir + "/o.gguf --type nope", "", exitUsage, []string{"nope", "Q4_K_M"}},

@@ -17,6 +17,7 @@ const (
 	finishLength    = "length"    // -n tokens were generated
 	finishContext   = "context"   // the context is full
 	finishCancelled = "cancelled" // an interrupt
+	// "" stands for any other error.
 )
 
 // answer is what a generation gave.
@@ -32,6 +33,9 @@ type answer struct {
 // in the answer's finish and returned as errors; the answer is what there is until then.
 func generate(ctx context.Context, s *godwit.Session, g godwit.Generation, emit func(text string) error) (*answer, error) {
 	r := &answer{finish: finishLength}
+	if g.Top > 0 {
+		r.top = [][]sample.LogProb{}
+	}
 	var text strings.Builder
 	for t, err := range s.Generate(ctx, g) {
 		if r.first.IsZero() {
@@ -49,6 +53,7 @@ func generate(ctx context.Context, s *godwit.Session, g godwit.Generation, emit 
 		text.WriteString(t.Text)
 		if t.Text != "" {
 			if e := emit(t.Text); e != nil {
+				r.text, r.finish = text.String(), ""
 				return r, e
 			}
 		}
@@ -59,6 +64,8 @@ func generate(ctx context.Context, s *godwit.Session, g godwit.Generation, emit 
 				r.finish = finishContext
 			case ctx.Err() != nil:
 				r.finish = finishCancelled
+			default:
+				r.finish = ""
 			}
 			return r, err
 		}

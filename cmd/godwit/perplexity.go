@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/spf13/cobra"
 
@@ -47,6 +48,25 @@ scores the second half (llama.cpp's). "sliding" moves the window by --stride tok
 			if file == "" {
 				return usage("perplexity needs -f FILE (- reads standard input)")
 			}
+			p := eval.Perplexity{Protocol: eval.Protocol(protocol), Context: a.ctx, Stride: stride, Exact: a.exact}
+			if p.Context == 0 {
+				p.Context = defaultWindow
+			}
+			if stride > 0 && !cmd.Flags().Changed("protocol") {
+				p.Protocol = eval.Sliding
+			}
+			switch {
+			case p.Context < eval.MinContext:
+				return usage("--ctx %d is too small a window: %d tokens are the least", p.Context, eval.MinContext)
+			case p.Protocol == eval.Chunks && stride > 0:
+				return usage("--stride is for --protocol sliding: chunks do not overlap")
+			case stride >= p.Context:
+				return usage("--stride %d is not less than the %d tokens of a window (--ctx)", stride, p.Context)
+			case p.Protocol == eval.Chunks:
+				p.Stride = p.Context
+			case stride == 0:
+				p.Stride = p.Context / 2
+			}
 			text, err := a.read(file)
 			if err != nil {
 				return err
@@ -63,21 +83,6 @@ scores the second half (llama.cpp's). "sliding" moves the window by --stride tok
 			if err != nil {
 				return err
 			}
-			p := eval.Perplexity{Protocol: eval.Protocol(protocol), Context: a.ctx, Stride: stride, Exact: a.exact}
-			if p.Context == 0 {
-				p.Context = defaultWindow
-			}
-			if stride > 0 && !cmd.Flags().Changed("protocol") {
-				p.Protocol = eval.Sliding
-			}
-			switch {
-			case p.Protocol == eval.Chunks && stride > 0:
-				return usage("--stride is for --protocol sliding: chunks do not overlap")
-			case p.Protocol == eval.Chunks:
-				p.Stride = p.Context
-			case stride == 0:
-				p.Stride = p.Context / 2
-			}
 			b := a.bar("windows", false)
 			b.unit = "windows"
 			r, err := p.Run(cmd.Context(), m, ids, b.tokens)
@@ -85,12 +90,14 @@ scores the second half (llama.cpp's). "sliding" moves the window by --stride tok
 			if err != nil {
 				return err
 			}
+			if math.IsNaN(r.PPL) || math.IsInf(r.PPL, 0) { // which JSON has no number for
+				return fmt.Errorf("the perplexity is %v: the model's scores are no numbers, or give a token of the text no probability", r.PPL)
+			}
 			if a.json {
 				return a.print(perplexityJSON{Model: args[0], PPL: r.PPL, NLL: r.NLL, Tokens: r.Tokens, Ctx: p.Context,
 					Protocol: string(p.Protocol), Stride: p.Stride, Plan: m.Plan(), Exact: a.exact})
 			}
-			fmt.Fprintf(a.out, "perplexity %.4f  (nll %.5f, %d tokens scored, windows of %d, %s)\n", r.PPL, r.NLL, r.Tokens, p.Context, p.Protocol)
-			return nil
+			return a.printf("perplexity %.4f  (nll %.5f, %d tokens scored, windows of %d, %s)\n", r.PPL, r.NLL, r.Tokens, p.Context, p.Protocol)
 		},
 	}
 	c.Flags().StringVarP(&file, "file", "f", "", "read the text of `FILE`; - is standard input")

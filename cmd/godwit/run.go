@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/godwit-ai/godwit"
+	"github.com/godwit-ai/godwit/catalog"
 	"github.com/godwit-ai/godwit/chat"
 	"github.com/godwit-ai/godwit/sample"
 )
@@ -27,7 +28,7 @@ type runJSON struct {
 	Seed      uint64             `json:"seed"`
 	Stats     statsJSON          `json:"stats"`
 	Fit       *cutting           `json:"fit,omitempty"` // when the document was cut
-	Top       [][]sample.LogProb `json:"top,omitempty"` // [step][n]
+	Top       [][]sample.LogProb `json:"top,omitzero"`  // [step][n]
 }
 
 // runOptions are the flags of `run`.
@@ -59,7 +60,7 @@ With -f the file is read first, and the prompt is a question about it. A documen
 context is an error that carries the numbers, unless --fit allows to cut it.
 
 The answer goes to standard output, all else to standard error. Ctrl-C ends the answer.`,
-		Example: `  godwit run smollm2:135m "What is the capital of France?"
+		Example: `  godwit run smollm2:135m "What is gravity? Answer in one sentence."
   godwit run smollm2:135m -f book.txt --fit "What is this book about?"
   godwit run model.gguf --raw --temp 0 -n 128 "Once upon a time" --json
   git diff | godwit run model.gguf -f - "Write a commit message."
@@ -111,6 +112,16 @@ func (a *app) runPrompt(o *runOptions, args []string) (model string, err error) 
 	if len(args) == 1 && !isModel(model) && (strings.ContainsAny(model, " \n?") || o.file != "") {
 		return "", usage("%q is neither a model nor a file; to ask the default model: godwit run %s %q", model, defaultModel, model)
 	}
+	if _, known := catalog.Find(model); !known { // before a prompt is asked for
+		if err := notFile(model); err != nil {
+			return "", err
+		}
+	}
+	if o.named != "" {
+		if o.template, err = chat.ByName(o.named); err != nil {
+			return "", usageError{err}
+		}
+	}
 	if o.file != "" {
 		if o.document, err = a.read(o.file); err != nil {
 			return "", fmt.Errorf("the text of -f: %w", err)
@@ -129,11 +140,6 @@ func (a *app) runPrompt(o *runOptions, args []string) (model string, err error) 
 	}
 	if o.document+strings.TrimSpace(o.question) == "" {
 		return "", usage("the prompt is empty: godwit run %s \"a question\"", model)
-	}
-	if o.named != "" {
-		if o.template, err = chat.ByName(o.named); err != nil {
-			return "", usageError{err}
-		}
 	}
 	return model, nil
 }
@@ -182,8 +188,12 @@ func (a *app) run(ctx context.Context, model string, o *runOptions) error {
 		return o.overflow(err, m)
 	}
 	g := godwit.Generation{Sampling: params, Max: o.max, Stop: o.stop, Top: o.top}
+	more := "-n allows more"
 	if g.Max == 0 {
-		g.Max = max(1, min(defaultMax, s.Context()-len(ids)))
+		g.Max = defaultMax
+		if room := max(1, s.Context()-len(ids)); room < g.Max {
+			g.Max, more = room, "the context is full; --ctx allows more"
+		}
 	}
 	emit := func(text string) error {
 		if a.json {
@@ -192,7 +202,10 @@ func (a *app) run(ctx context.Context, model string, o *runOptions) error {
 		return a.say(text)
 	}
 	r, genErr := generate(ctx, s, g, emit)
-	if genErr != nil && r.finish != finishContext && r.finish != finishCancelled {
+	if (r.text != "" || r.finish != "") && !strings.HasSuffix(r.text, "\n") {
+		err = emit("\n")
+	}
+	if r.finish == "" {
 		return genErr
 	}
 	stats := statsOf(s.Stats(), len(ids), r, start)
@@ -200,10 +213,11 @@ func (a *app) run(ctx context.Context, model string, o *runOptions) error {
 		err = a.print(runJSON{Model: model, PromptIDs: ids, TokenIDs: append([]int32{}, r.ids...), Text: r.text, Finish: r.finish,
 			Plan: m.Plan(), Seed: params.Seed, Stats: stats, Fit: cut, Top: r.top})
 	} else {
-		if !strings.HasSuffix(r.text, "\n") {
-			err = emit("\n")
+		var stopped string
+		if r.finish == finishLength {
+			stopped = fmt.Sprintf("; stopped after %d tokens (%s)", g.Max, more)
 		}
-		a.note("%s%s", stats, finishNote(r.finish, g.Max))
+		a.note("%s%s", stats, stopped)
 	}
 	return errors.Join(genErr, err)
 }
@@ -220,13 +234,6 @@ func (o *runOptions) overflow(err error, m *godwit.Model) error {
 	}
 	return advised{err, fmt.Sprintf("the prompt has %d tokens and the context holds %d, so %d are too many: %s, or give --ctx more (the model was trained for %d)",
 		full.Want, full.Limit, full.Have+full.Want-full.Limit, can, m.Info().Context)}
-}
-
-func finishNote(finish string, max int) string {
-	if finish == finishLength {
-		return fmt.Sprintf("; stopped after %d tokens (-n allows more)", max)
-	}
-	return ""
 }
 
 // promptIDs returns the tokens of the prompt, cut when that is allowed and needed.

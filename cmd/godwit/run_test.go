@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -143,6 +144,33 @@ func TestRunContext(t *testing.T) {
 	j := decode[runJSON](t, r)
 	if r.code != exitError || j.Finish != finishContext || len(j.PromptIDs)+len(j.TokenIDs) != 17 || !strings.Contains(r.err, "do not fit into 16") {
 		t.Errorf("exit %d, finish %s, %d + %d tokens, %q", r.code, j.Finish, len(j.PromptIDs), len(j.TokenIDs), r.err)
+	}
+}
+
+// TestRunRoom: without -n an answer that reaches the end of the context is no error, and the summary names what would help.
+func TestRunRoom(t *testing.T) {
+	m := tiny(t)
+	r := must(t, "", "run", m, "--raw", "--ctx", "16", "--logit-bias", "2=-inf", "--logit-bias", "0=-inf", "12345678")
+	if !strings.Contains(r.err, "stopped after 7 tokens (the context is full; --ctx allows more)") {
+		t.Errorf("%q", r.err)
+	}
+}
+
+// full is an output that takes nothing.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// TestWriteErrors: output that cannot be written is an error of every command that prints.
+func TestWriteErrors(t *testing.T) {
+	m := tiny(t)
+	for _, args := range [][]string{{"run", m, "hi", "-n", "4"}, {"tokenize", m, "hi"}, {"bench", m, "-p", "2", "-n", "1", "-r", "1"}, {"inspect", m},
+		{"perplexity", m, "-f", text(t, strings.Repeat("a bird ", 20)), "--ctx", "16"}, {"list"}, {"version"}, {"run", m, "hi", "--json", "-n", "4"}} {
+		var errs bytes.Buffer
+		a := &app{in: strings.NewReader(""), out: full{}, err: &errs}
+		if code := a.main(context.Background(), append(args, "-q")); code != exitError || strings.Count(errs.String(), "space") != 1 {
+			t.Errorf("%q: exit %d, %q", args, code, errs.String())
+		}
 	}
 }
 

@@ -96,7 +96,13 @@ func (s *sampling) params(m *godwit.Model) (godwit.Sampling, error) {
 	if p.DRYMultiplier > 0 {
 		if tok, err := m.Tokenizer(); err == nil {
 			encode := func(text string) []int32 { return tok.Encode(nil, text, tokenizer.Options{BOS: tokenizer.BOSNever}) }
-			p.DRYBreakers = sample.Breakers([]string{"\n", ":", "\"", "*"}, tok.Size(), tok.Piece, encode)
+			err := m.Guard(func() error {
+				p.DRYBreakers = sample.Breakers([]string{"\n", ":", "\"", "*"}, tok.Size(), tok.Piece, encode)
+				return nil
+			})
+			if err != nil {
+				return p, err
+			}
 		}
 	}
 	if _, err := sample.New(p); err != nil {

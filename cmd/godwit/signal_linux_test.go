@@ -256,3 +256,37 @@ func TestChatTerminate(t *testing.T) {
 		t.Errorf("exit %d, local modes %#x", c.ProcessState.ExitCode(), tio.Lflag)
 	}
 }
+
+// TestSecondInterrupt: what does not heed the first interrupt, such as a pipe that nobody writes to, is ended by the next.
+func TestSecondInterrupt(t *testing.T) {
+	pipe := t.TempDir() + "/pipe"
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := program(t, "run", tiny(t), "-f", pipe)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Process.Kill()
+	w, err := os.OpenFile(pipe, os.O_WRONLY, 0) // returns when the program reads
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	again, deadline := time.Tick(20*time.Millisecond), time.After(30*time.Second)
+	for {
+		select {
+		case <-ended:
+			if s := c.ProcessState.Sys().(syscall.WaitStatus); s.Signal() != syscall.SIGINT {
+				t.Errorf("ended with %v, want an interrupt", c.ProcessState)
+			}
+			return
+		case <-again:
+			c.Process.Signal(os.Interrupt)
+		case <-deadline:
+			t.Fatal("interrupts do not end the program")
+		}
+	}
+}

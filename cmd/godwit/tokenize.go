@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -47,18 +48,29 @@ Control tokens written in the text (<|im_end|>) become their ids, unless --no-sp
 			if noBOS {
 				o.BOS = tokenizer.BOSNever
 			}
-			ids := tok.Encode(nil, text, o)
-			if a.json {
-				r := tokenizeJSON{Model: args[0], Ids: append([]int32{}, ids...), Pieces: []string{}}
-				for _, id := range ids {
-					r.Pieces = append(r.Pieces, strings.ToValidUTF8(string(tok.Piece(id)), "\uFFFD"))
+			r := tokenizeJSON{Model: args[0], Ids: []int32{}, Pieces: []string{}}
+			var lines bytes.Buffer
+			err = m.Guard(func() error {
+				r.Ids = tok.Encode(r.Ids, text, o)
+				for _, id := range r.Ids {
+					if piece := tok.Piece(id); a.json {
+						r.Pieces = append(r.Pieces, strings.ToValidUTF8(string(piece), "\uFFFD"))
+					} else {
+						fmt.Fprintf(&lines, "%7d  %q\n", id, piece)
+					}
 				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			if a.json {
 				return a.print(r)
 			}
-			for _, id := range ids {
-				fmt.Fprintf(a.out, "%7d  %q\n", id, tok.Piece(id))
+			if _, err := lines.WriteTo(a.out); err != nil {
+				return err
 			}
-			a.note("%d tokens, %d bytes", len(ids), len(text))
+			a.note("%d tokens, %d bytes", len(r.Ids), len(text))
 			return nil
 		},
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"runtime"
 	"runtime/debug"
 
@@ -44,8 +43,7 @@ func (a *app) versionCommand() *cobra.Command {
 			if a.json {
 				return a.print(v)
 			}
-			fmt.Fprintf(a.out, "godwit %s, %s, %s/%s\n", v.Version, v.Go, v.OS, v.Arch)
-			return nil
+			return a.printf("godwit %s, %s, %s/%s\n", v.Version, v.Go, v.OS, v.Arch)
 		},
 	}
 }
