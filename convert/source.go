@@ -44,8 +44,8 @@ type weights struct {
 }
 
 // openWeights maps and parses the safetensors files of dir.
-func openWeights(dir string) (w *weights, err error) {
-	w = &weights{byName: map[string]*safetensors.Tensor{}}
+func openWeights(dir string) (_ *weights, err error) {
+	w := &weights{byName: map[string]*safetensors.Tensor{}}
 	defer func() {
 		if err != nil {
 			w.close()

@@ -41,7 +41,7 @@ var ErrUnknown = errors.New("unknown architecture")
 
 // Build makes the network of a file. edit may change the attention plan that the model was trained with. Every tensor
 // of the file must be used and of the shape that the hyper-parameters give; the errors wrap ErrUnknown, gguf's errors of
-// metadata, layer's errors of tensors, or attention.ErrCompose.
+// metadata, quant's and layer's errors of tensors, or attention.ErrCompose, or are those of edit.
 func Build(f *gguf.File, edit func(attention.Plan) (attention.Plan, error)) (*layer.Net, Info, error) {
 	name, err := f.Meta.String("general.architecture")
 	if err != nil {
@@ -52,7 +52,7 @@ func Build(f *gguf.File, edit func(attention.Plan) (attention.Plan, error)) (*la
 		return nil, Info{}, fmt.Errorf("general.architecture: %w: %q (known: %s)", ErrUnknown, name, strings.Join(known(), ", "))
 	}
 	d := &decoder{hyper: hyper{meta: f.Meta, arch: name}, w: layer.NewWeights(f), edit: edit}
-	if d.read(f); d.err != nil {
+	if d.read(); d.err != nil {
 		return nil, Info{}, d.err
 	}
 	net := a.build(d)
@@ -60,6 +60,9 @@ func Build(f *gguf.File, edit func(attention.Plan) (attention.Plan, error)) (*la
 		return nil, Info{}, d.err
 	}
 	if err := d.w.Done(); err != nil {
+		return nil, Info{}, err
+	}
+	if err := d.compose(); err != nil {
 		return nil, Info{}, err
 	}
 	title, err := f.Meta.StringOr("general.name", "")

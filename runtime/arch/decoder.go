@@ -21,13 +21,14 @@ type decoder struct {
 	dim, vdim                     int // of a head
 	eps                           float32
 	branchScale                   float32 // of the residual branches; 0: 1
+	fused                         bool    // files have attn_qkv and a double ffn_up; else they may
 
 	plan  attention.Plan
-	cores []*attention.Core // one per layer
+	attns []*layer.Attention // [layers]; compose gives them their cores
 }
 
 // read takes in the common hyper-parameters.
-func (d *decoder) read(f *gguf.File) {
+func (d *decoder) read() {
 	d.layers = d.whole("block_count", 1, maxLayers)
 	d.width = d.whole("embedding_length", 1, maxWidth)
 	d.context = d.whole("context_length", 1, maxContext)
@@ -39,64 +40,86 @@ func (d *decoder) read(f *gguf.File) {
 	d.dim = d.wholeOr("attention.key_length", max(1, d.width/d.heads), 1, maxDim)
 	d.vdim = d.wholeOr("attention.value_length", max(1, d.width/d.heads), 1, maxDim)
 	d.eps = float32(d.number("attention.layer_norm_rms_epsilon", 1e-12, 0.1))
-	if t, ok := f.Tensor(embedName + ".weight"); ok && len(t.Dims) == 2 {
-		d.vocab = t.Dims[1]
+	dims := d.w.Dims(embedName + ".weight")
+	if len(dims) < 2 {
+		return // net says what is wrong with it
 	}
-	if _, n, _ := f.Meta.Array("tokenizer.ggml.tokens"); n > d.vocab {
-		d.fail(fmt.Errorf("%w: %d tokens in the vocabulary, %d embedding rows", gguf.ErrRange, n, d.vocab))
+	d.vocab = dims[1]
+	const tokens = "tokenizer.ggml.tokens"
+	if _, n, _ := d.meta.Array(tokens); n > d.vocab {
+		d.fail(fmt.Errorf("%s: %w: %d tokens, but %s has %d rows", tokens, gguf.ErrRange, n, embedName+".weight", d.vocab))
 	}
 }
 
 const embedName = "token_embd"
 
-// attend makes the plan: of(i) is layer i, which gets the window and the score's defaults.
-func (d *decoder) attend(of func(i int) attention.Layer) {
+// attend makes the plan. windows has each layer's sliding window, 0 for none; pos is how positions enter layer i; scale is the
+// factor of the scores when the file has none.
+func (d *decoder) attend(windows []int, scale float64, pos func(i int) attention.Scheme) {
+	d.attns = make([]*layer.Attention, d.layers)
+	score := attention.Score{Scale: d.factorOr("attention.scale", scale), Softcap: d.capOr("attn_logit_softcapping")}
 	d.plan.Layers = make([]attention.Layer, d.layers)
-	d.cores = make([]*attention.Core, d.layers)
-	for i := range d.layers {
-		d.plan.Layers[i] = of(i)
+	for i := range d.plan.Layers {
+		l := attention.Layer{Pos: pos(i), Score: score}
+		if windows[i] > 0 {
+			l.Span = []attention.Span{attention.Window{N: seq.Pos(windows[i])}}
+		}
+		d.plan.Layers[i] = l
 	}
 	if d.err != nil {
 		return
 	}
 	plan, err := d.edit(d.plan)
 	if err == nil && len(plan.Layers) != d.layers {
-		err = fmt.Errorf("plan: %d layers, the model has %d", len(plan.Layers), d.layers)
+		err = fmt.Errorf("plan: %w: %d layers, the model has %d", attention.ErrCompose, len(plan.Layers), d.layers)
 	}
 	if err != nil {
 		d.fail(err)
 		return
 	}
 	d.plan = plan
-	for i := range d.layers {
+}
+
+// everywhere has the same scheme in every layer.
+func everywhere(s attention.Scheme) func(int) attention.Scheme {
+	return func(int) attention.Scheme { return s }
+}
+
+// twoRopes has global in the layers without a window, and the same with another base, def unless the file names one, and
+// without scaling in the others.
+func (d *decoder) twoRopes(global attention.Rope, windows []int, def float64) func(i int) attention.Scheme {
+	local := global
+	local.Base, local.Scaling = d.ropeBase("rope.freq_base_swa", def), nil
+	return func(i int) attention.Scheme {
+		if windows[i] > 0 {
+			return local
+		}
+		return global
+	}
+}
+
+// queryScale is the factor of attention's scores by a head's width, or by its share of the stream in the model with so
+// many layers.
+func (d *decoder) queryScale(layers int) float64 {
+	if d.layers == layers {
+		return rsqrt(max(1, d.width/d.heads))
+	}
+	return rsqrt(d.dim)
+}
+
+// compose makes the cores of the plan. It runs when all tensors are known to be there: RoPE's tables take 3 KB for each
+// pair of values, which a file of a few bytes could otherwise ask for in a thousand layers.
+func (d *decoder) compose() error {
+	var shared ropes
+	for i, l := range d.plan.Layers {
+		l.Pos = shared.scheme(l.Pos)
 		sh := attention.Shape{Layer: i, Heads: d.heads, KVHeads: d.kvHeads, Dim: d.dim, VDim: d.vdim}
-		if d.cores[i], err = plan.Layers[i].Core(sh); err != nil {
-			d.fail(err)
-			return
+		var err error
+		if d.attns[i].Core, err = l.Core(sh); err != nil {
+			return err
 		}
 	}
-}
-
-// usual makes the plan that most architectures have: RoPE everywhere, and windows where the file says so, in all layers
-// unless it names some.
-func (d *decoder) usual(adjacent bool) {
-	rope, windows, score := d.rope(adjacent), d.windows(d.layers, 0, 0), d.score(rsqrt(d.dim))
-	d.attend(func(i int) attention.Layer {
-		return attention.Layer{Span: span(windows[i]), Pos: rope, Score: score}
-	})
-}
-
-// score is how a layer's dot products become logits, scaled as the file says or else by scale.
-func (d *decoder) score(scale float64) attention.Score {
-	return attention.Score{Scale: d.factorOr("attention.scale", scale), Softcap: d.capOr("attn_logit_softcapping", 0)}
-}
-
-// span is the span of a layer with that sliding window; 0: none.
-func span(window int) []attention.Span {
-	if window == 0 {
-		return nil
-	}
-	return []attention.Span{attention.Window{N: seq.Pos(window)}}
+	return nil
 }
 
 // net claims what surrounds the stack. A file without a head has the embedding's.
@@ -121,8 +144,9 @@ func (d *decoder) norm(i int, part string, width int) layer.Norm {
 // attention claims the projections of layer i, in one tensor or in three.
 func (d *decoder) attention(i int) *layer.Attention {
 	nq, nk, nv := d.heads*d.dim, d.kvHeads*d.dim, d.kvHeads*d.vdim
-	a := &layer.Attention{Core: d.cores[i], Out: d.w.Linear(name(i, "attn_output"), d.width, d.heads*d.vdim)}
-	if d.w.Has(name(i, "attn_qkv.weight")) {
+	a := &layer.Attention{Out: d.w.Linear(name(i, "attn_output"), d.width, d.heads*d.vdim)}
+	d.attns[i] = a
+	if d.w.Has(name(i, "attn_qkv.weight")) || d.fused && !d.w.Has(name(i, "attn_q.weight")) {
 		all := d.w.Linear(name(i, "attn_qkv"), nq+nk+nv, d.width)
 		a.Q, a.K, a.V = all.Part(0, nq), all.Part(nq, nq+nk), all.Part(nq+nk, nq+nk+nv)
 		return a
@@ -137,7 +161,8 @@ func (d *decoder) attention(i int) *layer.Attention {
 func (d *decoder) glu(i int, act layer.Activation) *layer.GLU {
 	hidden := d.whole("feed_forward_length", 1, maxHidden)
 	g := &layer.GLU{Act: act, Down: d.w.Linear(name(i, "ffn_down"), d.width, hidden)}
-	if !d.w.Has(name(i, "ffn_gate.weight")) {
+	up := d.w.Dims(name(i, "ffn_up.weight"))
+	if !d.w.Has(name(i, "ffn_gate.weight")) && (d.fused || len(up) == 2 && up[1] == 2*hidden) {
 		all := d.w.Linear(name(i, "ffn_up"), 2*hidden, d.width)
 		g.Gate, g.Up = all.Part(0, hidden), all.Part(hidden, 2*hidden)
 		return g
@@ -163,6 +188,24 @@ func (d *decoder) moe(i int, act layer.Activation, renormalise bool) *layer.MoE 
 func (d *decoder) normed(a *layer.Attention, i int) *layer.Attention {
 	a.QNorm, a.KNorm = d.norm(i, "attn_q_norm", d.dim), d.norm(i, "attn_k_norm", d.dim)
 	return a
+}
+
+// dense are the operations of the usual layer.
+func (d *decoder) dense(i int) (attn, ffn seq.Op) { return d.attention(i), d.glu(i, layer.SiLU) }
+
+// plain builds the usual network: RoPE everywhere, windows where the file says so, in all layers unless it names some.
+func (d *decoder) plain(adjacent bool, ops func(i int) (attn, ffn seq.Op)) *layer.Net {
+	d.attend(d.windows(d.layers, 0, 0), rsqrt(d.dim), everywhere(d.rope(adjacent)))
+	n := d.net()
+	d.stack(n, ops)
+	return n
+}
+
+// scale reads the factors of embeddings, branches and logits; the arguments are those of files that lack them.
+func (d *decoder) scale(n *layer.Net, embedding, residual, logit float64) {
+	n.EmbedScale = d.factorOr("embedding_scale", embedding)
+	d.branchScale = d.factorOr("residual_scale", residual)
+	n.LogitScale = 1 / d.factorOr("logit_scale", logit)
 }
 
 // stack is the usual order of a layer: both operations on a norm of the stream.

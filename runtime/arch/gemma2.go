@@ -3,7 +3,6 @@ package arch
 import (
 	"math"
 
-	"github.com/godwit-ai/godwit/attention"
 	"github.com/godwit-ai/godwit/runtime/layer"
 	"github.com/godwit-ai/godwit/seq"
 )
@@ -12,19 +11,15 @@ func init() {
 	register(Arch{Names: []string{"gemma2"}, build: gemma2, Import: importing([]string{"gemma2"}, gemma2Table, gemma2Tensors)})
 }
 
+// gemma2Large is the number of layers of the 27B model, whose scores have a factor of their own.
+const gemma2Large = 46
+
 // gemma2 alternates layers with and without a sliding window, and caps attention's and the last logits.
 func gemma2(d *decoder) *layer.Net {
-	rope, windows := d.rope(false), d.windows(d.layers, 4096, 2)
-	scale := rsqrt(d.dim)
-	if d.layers == 46 { // the 27B model alone
-		scale = rsqrt(d.width / d.heads)
-	}
-	d.attend(func(i int) attention.Layer {
-		return attention.Layer{Span: span(windows[i]), Pos: rope, Score: d.score(scale)}
-	})
+	d.attend(d.windows(d.layers, 4096, 2), d.queryScale(gemma2Large), everywhere(d.rope(false)))
 	n := d.net()
 	n.EmbedScale = float32(math.Sqrt(float64(d.width)))
-	n.Softcap = d.capOr("final_logit_softcapping", 0)
+	n.Softcap = d.capOr("final_logit_softcapping")
 	d.sandwich(n, func(i int) (attn, ffn seq.Op) { return d.attention(i), d.glu(i, layer.GELU) })
 	return n
 }
@@ -42,7 +37,7 @@ func gemma2Table(cfg Config) *table {
 	} else {
 		t.put("attention.sliding_window", 0)
 	}
-	t.queryScale(46)
+	t.queryScale(gemma2Large)
 	return t
 }
 

@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/godwit-ai/godwit/attention"
 	"github.com/godwit-ai/godwit/runtime/layer"
 	"github.com/godwit-ai/godwit/seq"
 )
@@ -15,26 +14,17 @@ func init() {
 	register(Arch{Names: []string{"gemma3"}, build: gemma3, Import: i})
 }
 
+// gemma3Large is the number of layers of the 27B model, whose scores have a factor of their own.
+const gemma3Large = 62
+
 // gemma3 has five layers with a sliding window to one that sees everything. The two kinds rotate with different bases,
 // and only the latter stretches positions.
 func gemma3(d *decoder) *layer.Net {
-	global, windows := d.rope(false), d.windows(d.layers, 0, 6)
-	local := global
-	local.Base, local.Scaling = d.numberOr("rope.freq_base_swa", 10000, 1.0001, 1e15), nil
-	scale := rsqrt(d.dim)
-	if d.layers == 62 { // the 27B model alone
-		scale = rsqrt(d.width / d.heads)
-	}
-	d.attend(func(i int) attention.Layer {
-		l := attention.Layer{Span: span(windows[i]), Pos: global, Score: d.score(scale)}
-		if windows[i] > 0 {
-			l.Pos = local
-		}
-		return l
-	})
+	windows := d.windows(d.layers, 0, 6)
+	d.attend(windows, d.queryScale(gemma3Large), d.twoRopes(d.rope(false), windows, 10000))
 	n := d.net()
 	n.EmbedScale = float32(math.Sqrt(float64(d.width)))
-	n.Softcap = d.capOr("final_logit_softcapping", 0)
+	n.Softcap = d.capOr("final_logit_softcapping")
 	d.sandwich(n, func(i int) (attn, ffn seq.Op) { return d.normed(d.attention(i), i), d.glu(i, layer.GELU) })
 	return n
 }
@@ -59,7 +49,7 @@ func gemma3Table(cfg Config) *table {
 	}
 	t.putSet("attn_logit_softcapping", t.number(text, "attn_logit_softcapping", 0))
 	t.putSet("final_logit_softcapping", t.number(text, "final_logit_softcapping", 0))
-	t.queryScale(62)
+	t.queryScale(gemma3Large)
 	return t
 }
 

@@ -3,7 +3,6 @@ package arch
 import (
 	"github.com/godwit-ai/godwit/attention"
 	"github.com/godwit-ai/godwit/runtime/layer"
-	"github.com/godwit-ai/godwit/seq"
 )
 
 func init() {
@@ -12,20 +11,14 @@ func init() {
 
 // granite has factors for embeddings, attention scores, branches and logits.
 func granite(d *decoder) *layer.Net {
-	rope := d.rope(true)
-	positions := d.truth("rope.scaling.finetuned", true) // here that key says whether there is RoPE at all
-	d.attend(func(int) attention.Layer {
-		l := attention.Layer{Score: d.score(rsqrt(d.dim))}
-		if positions {
-			l.Pos = rope
-		}
-		return l
-	})
+	pos := attention.Scheme(d.rope(true))
+	if !d.truth("rope.scaling.finetuned", true) { // here that key says whether there is RoPE at all
+		pos = nil
+	}
+	d.attend(make([]int, d.layers), rsqrt(d.dim), everywhere(pos))
 	n := d.net()
-	n.EmbedScale = d.factorOr("embedding_scale", 1)
-	n.LogitScale = 1 / d.factorOr("logit_scale", 1)
-	d.branchScale = d.factorOr("residual_scale", 1)
-	d.stack(n, func(i int) (attn, ffn seq.Op) { return d.attention(i), d.glu(i, layer.SiLU) })
+	d.scale(n, 1, 1, 1)
+	d.stack(n, d.dense)
 	return n
 }
 

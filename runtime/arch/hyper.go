@@ -12,7 +12,7 @@ const (
 	maxLayers  = 1024
 	maxWidth   = 1 << 20
 	maxHeads   = 1 << 12
-	maxDim     = 1 << 14
+	maxDim     = 1 << 12
 	maxHidden  = 1 << 22
 	maxExperts = 1 << 12
 	maxContext = 1 << 28
@@ -83,10 +83,16 @@ func (h *hyper) factorOr(key string, def float64) float32 {
 	return float32(h.numberOr(key, def, 1e-6, 1e6))
 }
 
-// capOr reads a soft cap; 0 stands for none.
-func (h *hyper) capOr(key string, def float64) float32 {
-	return float32(h.numberOr(key, def, 0, 1e6))
+// zeroOr reads a number in [lo, hi], or 0, which stands for a missing key.
+func (h *hyper) zeroOr(key string, lo, hi float64) float64 {
+	if v, err := h.meta.Float(h.arch + "." + key); err == nil && v == 0 {
+		return 0
+	}
+	return h.numberOr(key, 0, lo, hi)
 }
+
+// capOr reads a soft cap, 0 when there is none. Far below 1e-3 its reciprocal would overflow.
+func (h *hyper) capOr(key string) float32 { return float32(h.zeroOr(key, 1e-3, 1e6)) }
 
 // text reads a string, def when the key is missing.
 func (h *hyper) text(key, def string) string {
@@ -119,7 +125,7 @@ func (h *hyper) windows(layers, def, period int) []int {
 	local := func(i int) bool { return period == 0 || i%period < period-1 }
 	if _, n, ok := h.meta.Array(h.arch + "." + key); ok {
 		list, err := h.meta.Ints(h.arch + "." + key)
-		if err == nil && n < layers {
+		if err == nil && n != layers {
 			err = fmt.Errorf("%s.%s: %w: %d entries for %d layers", h.arch, key, gguf.ErrRange, n, layers)
 		}
 		if err != nil {

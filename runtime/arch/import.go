@@ -14,8 +14,6 @@ import (
 type Import struct {
 	// ModelTypes are the values of config.json's "model_type" that this import reads.
 	ModelTypes []string
-	// Claims, when set, refines ModelTypes: two architectures may share a model_type and differ in another field.
-	Claims func(cfg Config) bool
 	// Meta returns the hyper-parameters, general.architecture first. Errors name the config.json key.
 	Meta func(cfg Config) ([]KV, error)
 	// Tensors returns the tensors of the file in their order. has reports whether the directory holds a tensor of that
@@ -37,10 +35,9 @@ type KV struct {
 type TensorMap struct {
 	// Name is the GGUF name.
 	Name string
-	// From are the Hugging Face names. Several are joined along a new slowest dimension (experts) in this order, or
-	// along the existing slowest one when Concat is set. Empty: the values are Values.
-	From   []string
-	Concat bool
+	// From are the Hugging Face names. Several are joined along a new slowest dimension (experts) in this order. Empty: the
+	// values are Values.
+	From []string
 	// Dims are the dimensions of the result in GGUF order, Dims[0] the fastest. The product of the sources' shapes must
 	// equal it and, for two or more dimensions, so must the sources' last dimension.
 	Dims []int
@@ -81,28 +78,32 @@ func (c Config) fail(key, format string, args ...any) error {
 // Has reports whether key is present and not null.
 func (c Config) Has(key string) bool { v, ok := c.m[key]; return ok && v != nil }
 
+// value returns the value at key; ok is false when it is absent or null. want names T in the error for a value of another
+// type.
+func value[T any](c Config, key, want string) (v T, ok bool, err error) {
+	if !c.Has(key) {
+		return v, false, nil
+	}
+	if v, ok = c.m[key].(T); !ok {
+		return v, false, c.fail(key, "want %s", want)
+	}
+	return v, true, nil
+}
+
 // Sub returns the object at key; absent or null gives an empty one.
 func (c Config) Sub(key string) (Config, error) {
-	v, ok := c.m[key]
-	if !ok || v == nil {
-		return Config{path: c.path + key + "."}, nil
-	}
-	m, ok := v.(map[string]any)
-	if !ok {
-		return Config{}, c.fail(key, "want an object")
-	}
-	return Config{m: m, path: c.path + key + "."}, nil
+	m, _, err := value[map[string]any](c, key, "an object")
+	return Config{m: m, path: c.path + key + "."}, err
 }
 
 // Int returns the integer at key. Integral floats (1e6, 512.0) count.
 func (c Config) Int(key string) (int, error) {
-	v, ok := c.m[key]
-	if !ok || v == nil {
-		return 0, c.fail(key, "missing")
+	n, ok, err := value[json.Number](c, key, "an integer")
+	if err != nil {
+		return 0, err
 	}
-	n, ok := v.(json.Number)
 	if !ok {
-		return 0, c.fail(key, "want an integer")
+		return 0, c.fail(key, "missing")
 	}
 	f, err := n.Float64()
 	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
@@ -121,13 +122,12 @@ func (c Config) IntOr(key string, def int) (int, error) {
 
 // Float returns the number at key.
 func (c Config) Float(key string) (float64, error) {
-	v, ok := c.m[key]
-	if !ok || v == nil {
-		return 0, c.fail(key, "missing")
+	n, ok, err := value[json.Number](c, key, "a number")
+	if err != nil {
+		return 0, err
 	}
-	n, ok := v.(json.Number)
 	if !ok {
-		return 0, c.fail(key, "want a number")
+		return 0, c.fail(key, "missing")
 	}
 	f, err := n.Float64()
 	if err != nil {
@@ -146,33 +146,25 @@ func (c Config) FloatOr(key string, def float64) (float64, error) {
 
 // BoolOr returns the truth value at key, or def when absent or null.
 func (c Config) BoolOr(key string, def bool) (bool, error) {
-	v, ok := c.m[key]
-	if !ok || v == nil {
-		return def, nil
-	}
-	b, ok := v.(bool)
+	b, ok, err := value[bool](c, key, "true or false")
 	if !ok {
-		return false, c.fail(key, "want true or false")
+		b = def
 	}
-	return b, nil
+	return b, err
 }
 
 // StringOr returns the string at key, or def when absent or null.
 func (c Config) StringOr(key, def string) (string, error) {
-	v, ok := c.m[key]
-	if !ok || v == nil {
-		return def, nil
-	}
-	s, ok := v.(string)
+	s, ok, err := value[string](c, key, "a string")
 	if !ok {
-		return "", c.fail(key, "want a string")
+		s = def
 	}
-	return s, nil
+	return s, err
 }
 
 // Floats returns the list of numbers at key; nil when absent or null.
 func (c Config) Floats(key string) ([]float64, error) {
-	list, err := c.list(key)
+	list, _, err := value[[]any](c, key, "a list")
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +182,7 @@ func (c Config) Floats(key string) ([]float64, error) {
 
 // Strings returns the list of strings at key; nil when absent or null.
 func (c Config) Strings(key string) ([]string, error) {
-	list, err := c.list(key)
+	list, _, err := value[[]any](c, key, "a list")
 	if err != nil {
 		return nil, err
 	}
@@ -203,18 +195,6 @@ func (c Config) Strings(key string) ([]string, error) {
 		out = append(out, s)
 	}
 	return out, nil
-}
-
-func (c Config) list(key string) ([]any, error) {
-	v, ok := c.m[key]
-	if !ok || v == nil {
-		return nil, nil
-	}
-	list, ok := v.([]any)
-	if !ok {
-		return nil, c.fail(key, "want a list")
-	}
-	return list, nil
 }
 
 // ModelType returns "model_type".
@@ -235,7 +215,7 @@ func LookupImport(cfg Config) (*Arch, error) {
 	var known []string
 	for _, a := range All() {
 		for _, t := range a.Import.ModelTypes {
-			if t == mt && (a.Import.Claims == nil || a.Import.Claims(cfg)) {
+			if t == mt {
 				return a, nil
 			}
 			known = append(known, t)

@@ -1,21 +1,13 @@
 package arch
 
-import (
-	"github.com/godwit-ai/godwit/runtime/layer"
-	"github.com/godwit-ai/godwit/seq"
-)
+import "github.com/godwit-ai/godwit/runtime/layer"
 
 func init() {
 	register(Arch{Names: []string{"llama"}, build: llama, Import: importing([]string{"llama", "mistral"}, llamaTable, func(t *table) { t.plain(true) })})
 }
 
 // llama is Llama 2 and 3, SmolLM2 and Mistral with its sliding window.
-func llama(d *decoder) *layer.Net {
-	d.usual(true)
-	n := d.net()
-	d.stack(n, func(i int) (attn, ffn seq.Op) { return d.attention(i), d.glu(i, layer.SiLU) })
-	return n
-}
+func llama(d *decoder) *layer.Net { return d.plain(true, d.dense) }
 
 func llamaTable(cfg Config) *table {
 	t := newTable("llama", cfg, usual{})

@@ -3,9 +3,7 @@ package arch
 import (
 	"math"
 
-	"github.com/godwit-ai/godwit/attention"
 	"github.com/godwit-ai/godwit/runtime/layer"
-	"github.com/godwit-ai/godwit/seq"
 )
 
 func init() {
@@ -14,15 +12,10 @@ func init() {
 
 // minicpm scales embeddings, branches and logits. Old files lack the factors; the defaults are those of MiniCPM-2B.
 func minicpm(d *decoder) *layer.Net {
-	rope := d.rope(true)
-	d.attend(func(int) attention.Layer {
-		return attention.Layer{Pos: rope, Score: d.score(rsqrt(d.dim))}
-	})
+	d.attend(make([]int, d.layers), rsqrt(d.dim), everywhere(d.rope(true)))
 	n := d.net()
-	n.EmbedScale = d.factorOr("embedding_scale", 12)
-	n.LogitScale = 1 / d.factorOr("logit_scale", float64(d.width)/256)
-	d.branchScale = d.factorOr("residual_scale", 1.4/math.Sqrt(float64(d.layers)))
-	d.stack(n, func(i int) (attn, ffn seq.Op) { return d.attention(i), d.glu(i, layer.SiLU) })
+	d.scale(n, 12, 1.4/math.Sqrt(float64(d.layers)), float64(d.width)/256)
+	d.stack(n, d.dense)
 	return n
 }
 

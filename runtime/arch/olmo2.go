@@ -1,9 +1,6 @@
 package arch
 
-import (
-	"github.com/godwit-ai/godwit/attention"
-	"github.com/godwit-ai/godwit/runtime/layer"
-)
+import "github.com/godwit-ai/godwit/runtime/layer"
 
 func init() {
 	register(Arch{Names: []string{"olmo2"}, build: olmo2, Import: importing([]string{"olmo2", "olmo3"}, olmo2Table, olmo2Tensors)})
@@ -13,15 +10,7 @@ func init() {
 // normalised over all heads together. Layers with a sliding window (OLMo 3) do not stretch positions.
 func olmo2(d *decoder) *layer.Net {
 	rope, windows := d.rope(false), d.windows(d.layers, 0, 4)
-	local := rope
-	local.Base, local.Scaling = d.numberOr("rope.freq_base_swa", rope.Base, 1.0001, 1e15), nil
-	d.attend(func(i int) attention.Layer {
-		l := attention.Layer{Span: span(windows[i]), Pos: rope, Score: d.score(rsqrt(d.dim))}
-		if windows[i] > 0 {
-			l.Pos = local
-		}
-		return l
-	})
+	d.attend(windows, rsqrt(d.dim), d.twoRopes(rope, windows, rope.Base))
 	n := d.net()
 	for i := range d.layers {
 		a := d.attention(i)

@@ -1,9 +1,6 @@
 package arch
 
-import (
-	"github.com/godwit-ai/godwit/runtime/layer"
-	"github.com/godwit-ai/godwit/seq"
-)
+import "github.com/godwit-ai/godwit/runtime/layer"
 
 func init() {
 	register(Arch{Names: []string{"phi3"}, build: phi3, Import: importing([]string{"phi3"}, phi3Table, phi3Tensors)})
@@ -11,10 +8,8 @@ func init() {
 
 // phi3 keeps queries, keys and values in one tensor, gate and up in another, and has long RoPE in its larger contexts.
 func phi3(d *decoder) *layer.Net {
-	d.usual(false)
-	n := d.net()
-	d.stack(n, func(i int) (attn, ffn seq.Op) { return d.attention(i), d.glu(i, layer.SiLU) })
-	return n
+	d.fused = true
+	return d.plain(false, d.dense)
 }
 
 func phi3Table(cfg Config) *table {
@@ -35,7 +30,12 @@ func phi3Table(cfg Config) *table {
 // phi3Rotated is how many values of a head are rotated.
 func phi3Rotated(t *table) int {
 	full, _ := t.ropeConfig()
-	part := t.number(full, "partial_rotary_factor", t.number(t.cfg, "partial_rotary_factor", 1))
+	const key = "partial_rotary_factor"
+	part := t.positive(full, key, t.positive(t.cfg, key, 1))
+	if part > 1 {
+		t.fail(t.cfg.fail(key, "%v is more than the whole head", part))
+		return t.dim
+	}
 	return int(part * float64(t.dim))
 }
 

@@ -1,21 +1,13 @@
 package arch
 
-import (
-	"github.com/godwit-ai/godwit/runtime/layer"
-	"github.com/godwit-ai/godwit/seq"
-)
+import "github.com/godwit-ai/godwit/runtime/layer"
 
 func init() {
 	register(Arch{Names: []string{"qwen2"}, build: qwen2, Import: importing([]string{"qwen2"}, qwen2Table, func(t *table) { t.plain(false) })})
 }
 
 // qwen2 has biases on queries, keys and values, which are claimed wherever they are.
-func qwen2(d *decoder) *layer.Net {
-	d.usual(false)
-	n := d.net()
-	d.stack(n, func(i int) (attn, ffn seq.Op) { return d.attention(i), d.glu(i, layer.SiLU) })
-	return n
-}
+func qwen2(d *decoder) *layer.Net { return d.plain(false, d.dense) }
 
 func qwen2Table(cfg Config) *table {
 	t := newTable("qwen2", cfg, usual{})

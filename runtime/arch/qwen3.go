@@ -11,10 +11,7 @@ func init() {
 
 // qwen3 normalises each head's queries and keys.
 func qwen3(d *decoder) *layer.Net {
-	d.usual(false)
-	n := d.net()
-	d.stack(n, func(i int) (attn, ffn seq.Op) { return d.normed(d.attention(i), i), d.glu(i, layer.SiLU) })
-	return n
+	return d.plain(false, func(i int) (attn, ffn seq.Op) { return d.normed(d.attention(i), i), d.glu(i, layer.SiLU) })
 }
 
 func qwen3Table(cfg Config) *table {

@@ -11,11 +11,8 @@ func init() {
 
 // qwen3moe is Qwen 3 with experts in every layer, their weights made to add up to 1.
 func qwen3moe(d *decoder) *layer.Net {
-	d.usual(false)
-	n := d.net()
 	renormalise := d.truth("expert_weights_norm", true)
-	d.stack(n, func(i int) (attn, ffn seq.Op) { return d.normed(d.attention(i), i), d.moe(i, layer.SiLU, renormalise) })
-	return n
+	return d.plain(false, func(i int) (attn, ffn seq.Op) { return d.normed(d.attention(i), i), d.moe(i, layer.SiLU, renormalise) })
 }
 
 func qwen3moeTable(cfg Config) *table {

@@ -3,7 +3,6 @@ package arch
 import (
 	"github.com/godwit-ai/godwit/attention"
 	"github.com/godwit-ai/godwit/runtime/layer"
-	"github.com/godwit-ai/godwit/seq"
 )
 
 func init() {
@@ -13,17 +12,17 @@ func init() {
 // noRopeStep is how often a layer of SmolLM3 gives its queries and keys no position.
 const noRopeStep = 4
 
+// smollm3 rotates in three layers of four.
 func smollm3(d *decoder) *layer.Net {
-	rope, windows := d.rope(true), d.windows(d.layers, 0, 0)
-	d.attend(func(i int) attention.Layer {
-		l := attention.Layer{Span: span(windows[i]), Score: d.score(rsqrt(d.dim))}
-		if (i+1)%noRopeStep != 0 {
-			l.Pos = rope
+	rope := d.rope(true)
+	d.attend(d.windows(d.layers, 0, 0), rsqrt(d.dim), func(i int) attention.Scheme {
+		if (i+1)%noRopeStep == 0 {
+			return nil
 		}
-		return l
+		return rope
 	})
 	n := d.net()
-	d.stack(n, func(i int) (attn, ffn seq.Op) { return d.attention(i), d.glu(i, layer.SiLU) })
+	d.stack(n, d.dense)
 	return n
 }
 

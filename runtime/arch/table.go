@@ -25,7 +25,7 @@ type table struct {
 // usual are the values of keys that a config.json may leave out; 0: the key is required.
 type usual struct{ heads, kvHeads, dim, vocab, context int }
 
-// newTable reads the sizes of every decoder. A config.json of a model with more than text has them under text_config.
+// newTable reads the sizes of every decoder.
 func newTable(arch string, cfg Config, u usual) *table {
 	t := &table{cfg: cfg, arch: arch, prefix: "model.", has: func(string) bool { return false }}
 	t.layers = t.whole("num_hidden_layers", 0, maxLayers)
@@ -66,11 +66,25 @@ func (t *table) whole(key string, def, most int) int {
 	return n
 }
 
-// number reads a number, def when it is missing.
+// number reads a number that a float32 can hold, def when it is missing.
 func (t *table) number(c Config, key string, def float64) float64 {
 	f, err := c.FloatOr(key, def)
+	if err == nil && math.Abs(f) > math.MaxFloat32 {
+		err = c.fail(key, "%v is too large", f)
+	}
 	if err != nil {
 		t.fail(err)
+		return def
+	}
+	return f
+}
+
+// positive is number for those above 0.
+func (t *table) positive(c Config, key string, def float64) float64 {
+	f := t.number(c, key, def)
+	if f <= 0 {
+		t.fail(c.fail(key, "%v is not above 0", f))
+		return def
 	}
 	return f
 }
@@ -113,11 +127,11 @@ func (t *table) common(u usual) {
 	t.put("feed_forward_length", t.hidden)
 	t.put("attention.head_count", t.heads)
 	t.put("attention.head_count_kv", t.kvHeads)
-	if eps, err := t.cfg.Float("rms_norm_eps"); err != nil {
-		t.fail(err)
-	} else {
-		t.put("attention.layer_norm_rms_epsilon", eps)
+	const eps = "rms_norm_eps"
+	if !t.cfg.Has(eps) {
+		t.fail(t.cfg.fail(eps, "missing"))
 	}
+	t.put("attention.layer_norm_rms_epsilon", t.number(t.cfg, eps, 0))
 	if t.cfg.Has("head_dim") || u.dim != 0 {
 		t.put("attention.key_length", t.dim)
 		t.put("attention.value_length", t.dim)
@@ -282,7 +296,7 @@ func (t *table) queryScale(layers int) {
 	if t.layers == layers {
 		assumed = t.width / t.heads
 	}
-	if q := t.number(t.cfg, "query_pre_attn_scalar", 256); q != float64(assumed) {
+	if q := t.positive(t.cfg, "query_pre_attn_scalar", 256); q != float64(assumed) {
 		t.put("attention.scale", 1/math.Sqrt(q))
 	}
 }
@@ -294,6 +308,11 @@ func (t *table) experts() int {
 
 // moe adds the router and the experts of layer i.
 func (t *table) moe(i, experts, hidden int) {
+	// Names of experts that are not there could fill the memory.
+	if last := t.from(i, fmt.Sprintf("mlp.experts.%d.gate_proj.weight", experts-1)); !t.has(last) {
+		t.fail(t.cfg.fail("num_experts", "%d experts, but there is no tensor %s", experts, last))
+		return
+	}
 	t.add(name(i, "ffn_gate_inp.weight"), t.from(i, "mlp.gate.weight"), nil, t.width, experts)
 	t.tensors[len(t.tensors)-1].F32 = true // it chooses: rounding it changes more than a little
 	for _, m := range []struct {

@@ -115,6 +115,10 @@ func (t *table) ropeTensors(dims int) {
 	p, _ := t.ropeConfig()
 	switch t.ropeType(p) {
 	case "llama3":
+		if dims < 2 {
+			t.fail(t.cfg.fail("head_dim", "%d values have no pairs to rotate", dims))
+			return
+		}
 		t.values(ropeFactors, t.llama3(p, dims))
 	case "longrope", "su":
 		t.values(ropeLong, t.factors(p, "long_factor", dims))
@@ -141,9 +145,12 @@ func (t *table) factors(p Config, key string, dims int) []float32 {
 // trained context are slowed by factor, those that turn more than high_freq_factor times are left, and between it
 // interpolates.
 func (t *table) llama3(p Config, dims int) []float32 {
-	base := t.number(p, "rope_theta", t.number(t.cfg, "rope_theta", 10000))
-	factor, orig := t.number(p, "factor", 8), t.number(p, "original_max_position_embeddings", 8192)
-	low, high := t.number(p, "low_freq_factor", 1), t.number(p, "high_freq_factor", 4)
+	base := t.positive(p, "rope_theta", t.positive(t.cfg, "rope_theta", 10000))
+	factor, orig := t.positive(p, "factor", 8), t.positive(p, "original_max_position_embeddings", 8192)
+	low, high := t.positive(p, "low_freq_factor", 1), t.positive(p, "high_freq_factor", 4)
+	if low >= high {
+		t.fail(p.fail("high_freq_factor", "%v is not above low_freq_factor, %v", high, low))
+	}
 	out := make([]float32, dims/2)
 	for i := range out {
 		turns := orig * math.Pow(base, -2*float64(i)/float64(dims)) / (2 * math.Pi)

@@ -16,8 +16,6 @@ type Attention struct {
 
 	// QNorm and KNorm work on pieces as long as their weights: a head, or all heads of a row together.
 	QNorm, KNorm Norm
-	// Clamp bounds the magnitude of queries, keys and values before the norms; 0: no bound.
-	Clamp float32
 }
 
 // NewState implements seq.Op.
@@ -40,11 +38,11 @@ func (a *Attention) Run(y, x []float32, st seq.State, at *seq.Step) error {
 	if err := quant.Mul(&in, at.Team, at.Mem, a.Q.job(q), a.K.job(k), a.V.job(v)); err != nil {
 		return err
 	}
-	if a.Clamp > 0 || a.QNorm.Kind != NoNorm || a.KNorm.Kind != NoNorm {
-		t := preparations.get()
-		t.a, t.q, t.k, t.v = a, q, k, v
+	if !a.QNorm.none() || !a.KNorm.none() {
+		t := headNorms.get()
+		t.a, t.q, t.k = a, q, k
 		err := run(at.Team, n, a.Q.W.Rows+a.K.W.Rows, t)
-		preparations.put(t)
+		headNorms.put(t)
 		if err != nil {
 			return err
 		}
@@ -63,39 +61,30 @@ func (a *Attention) Run(y, x []float32, st seq.State, at *seq.Step) error {
 	return nil
 }
 
-// preparation clamps and normalises queries, keys and values; its items are rows.
-type preparation struct {
-	a       *Attention
-	q, k, v []float32 // [n, Heads·Dim], [n, KVHeads·Dim], [n, KVHeads·VDim]
+func (a *Attention) weightBytes() int64 {
+	return int64(len(a.Q.W.Data) + len(a.K.W.Data) + len(a.V.W.Data) + len(a.Out.W.Data))
 }
 
-var preparations freeList[preparation]
+// headNorm normalises queries and keys; its items are rows.
+type headNorm struct {
+	a    *Attention
+	q, k []float32 // [n, Heads·Dim], [n, KVHeads·Dim]
+}
 
-func (t *preparation) Do(_, lo, hi int) {
-	a := t.a
-	q := t.q[lo*a.Q.W.Rows : hi*a.Q.W.Rows]
-	k := t.k[lo*a.K.W.Rows : hi*a.K.W.Rows]
-	if c := a.Clamp; c > 0 {
-		clamp(q, c)
-		clamp(k, c)
-		clamp(t.v[lo*a.V.W.Rows:hi*a.V.W.Rows], c)
-	}
-	a.QNorm.pieces(q)
-	a.KNorm.pieces(k)
+var headNorms freeList[headNorm]
+
+func (t *headNorm) Do(_, lo, hi int) {
+	nq, nk := t.a.Q.W.Rows, t.a.K.W.Rows
+	t.a.QNorm.pieces(t.q[lo*nq : hi*nq])
+	t.a.KNorm.pieces(t.k[lo*nk : hi*nk])
 }
 
 // pieces normalises x in place, in pieces as long as the weights.
 func (n *Norm) pieces(x []float32) {
-	if n.Kind == NoNorm {
+	if n.none() {
 		return
 	}
 	for w := len(n.Weight); len(x) > 0; x = x[w:] {
 		n.Apply(x[:w], x[:w])
-	}
-}
-
-func clamp(x []float32, c float32) {
-	for i, v := range x {
-		x[i] = max(-c, min(c, v))
 	}
 }

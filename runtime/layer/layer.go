@@ -36,34 +36,22 @@ func (l Linear) job(y []float32) quant.Job {
 	return quant.Job{M: l.W, Y: y, Stride: l.W.Rows, Bias: l.B}
 }
 
-// NormKind says what a Norm divides by.
-type NormKind uint8
-
-// The kinds of norms.
-const (
-	NoNorm    NormKind = iota // passes values through
-	RMSNorm                   // x / √(mean(x²) + Eps) · Weight
-	LayerNorm                 // (x − mean) / √(variance + Eps) · Weight + Bias
-)
-
-// Norm normalises rows. The zero value is no norm.
+// Norm is RMSNorm: x / √(mean(x²) + Eps) · Weight. The zero value passes rows through.
 type Norm struct {
-	Kind   NormKind
-	Weight []float32 // [width], or nil: ones
-	Bias   []float32 // [width], or nil: zeros
+	Weight []float32 // [width], or nil: no norm
 	Eps    float32
 }
 
+// none reports whether n passes rows through.
+func (n *Norm) none() bool { return n.Weight == nil }
+
 // Apply sets y to the norm of the row x; they may be the same.
 func (n *Norm) Apply(y, x []float32) {
-	switch n.Kind {
-	case RMSNorm:
-		vec.RMSNorm(y, x, n.Weight, n.Eps)
-	case LayerNorm:
-		vec.LayerNorm(y, x, n.Weight, n.Bias, n.Eps)
-	default:
+	if n.none() {
 		copy(y, x)
+		return
 	}
+	vec.RMSNorm(y, x, n.Weight, n.Eps)
 }
 
 // Activation is the non-linear function of a feed-forward network.
@@ -71,24 +59,17 @@ type Activation uint8
 
 // The activations.
 const (
-	SiLU    Activation = iota // x·σ(x)
-	GELU                      // in its tanh form
-	GELUErf                   // in its exact form
+	SiLU Activation = iota // x·σ(x)
+	GELU                   // in its tanh form
 )
 
 // gate sets y = a(gate)·up; y may be either.
 func (a Activation) gate(y, gate, up []float32) {
-	switch a {
-	case SiLU:
-		vec.SiLUMul(y, gate, up)
-	case GELU:
+	if a == GELU {
 		vec.GELUMul(y, gate, up)
-	case GELUErf:
-		vec.GELUErf(gate, gate)
-		for i, v := range up {
-			y[i] = gate[i] * v
-		}
+		return
 	}
+	vec.SiLUMul(y, gate, up)
 }
 
 // freeList keeps task records for reuse: a pass allocates nothing, and unlike sync.Pool it never loses one.

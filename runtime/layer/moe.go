@@ -55,7 +55,8 @@ func (m *MoE) Run(y, x []float32, _ seq.State, at *seq.Step) error {
 	return nil
 }
 
-// route chooses a row's experts by its logits, which become probabilities. Of equal ones the first is chosen.
+// route chooses a row's experts by its logits, which become probabilities. Of equal ones the first is chosen. Logits with a
+// NaN give probabilities of NaN: then the first experts are chosen, each once as always, and the row becomes NaN.
 func (m *MoE) route(chosen []int32, weights, logits []float32) {
 	vec.Softmax(logits)
 	for i := range chosen {
@@ -65,11 +66,11 @@ func (m *MoE) route(chosen []int32, weights, logits []float32) {
 				best = int32(e)
 			}
 		}
-		if best < 0 { // NaN everywhere: any expert shows it
-			best = 0
+		if best < 0 {
+			best = int32(i)
 		}
 		chosen[i], weights[i] = best, logits[best]
-		logits[best] = -1
+		logits[best] = -1 // chosen
 	}
 	if m.Renormalise {
 		vec.Scale(weights, 1/vec.Sum(weights))

@@ -1,7 +1,6 @@
 package layer
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/godwit-ai/godwit/internal/vec"
@@ -91,21 +90,19 @@ func (s *NetState) Bytes() int64 {
 // Rewind forgets the rows from n on, also those of a pass that failed. After an error, which wraps seq.ErrRewind when
 // that past is gone, only Rewind(0) makes the state usable.
 func (s *NetState) Rewind(n int) error {
-	if n < 0 {
-		return fmt.Errorf("rewind to row %d", n)
+	if n < 0 || n > s.len {
+		return fmt.Errorf("rewind to row %d of %d", n, s.len)
 	}
-	var errs []error
+	s.len = n
 	for i, st := range s.states {
 		if st == nil {
 			continue
 		}
 		if err := st.Rewind(min(n, st.Len())); err != nil {
-			errs = append(errs, fmt.Errorf("branch %d: %w", i, err))
-			break
+			return fmt.Errorf("branch %d: %w", i, err)
 		}
 	}
-	s.len = n
-	return errors.Join(errs...)
+	return nil
 }
 
 // Run appends a step of tokens to st and computes the logits[len(at.Want), vocabulary] of the wanted rows. On error st
@@ -228,7 +225,7 @@ func (t *residual) Do(_, lo, hi int) {
 		x, h := p.x[r*p.width:(r+1)*p.width], p.h[r*p.width:(r+1)*p.width]
 		if b := p.last; b != nil {
 			y := p.y[r*p.width : (r+1)*p.width]
-			if b.Post.Kind != NoNorm {
+			if !b.Post.none() {
 				b.Post.Apply(y, y)
 			}
 			vec.Axpy(x, one(b.Scale), y)
@@ -327,11 +324,3 @@ func (n *Net) WeightBytes() int64 {
 
 // weigher is an operation with weights.
 type weigher interface{ weightBytes() int64 }
-
-func (a *Attention) weightBytes() int64 {
-	return int64(len(a.Q.W.Data) + len(a.K.W.Data) + len(a.V.W.Data) + len(a.Out.W.Data))
-}
-
-func (g *GLU) weightBytes() int64 {
-	return int64(len(g.Gate.W.Data) + len(g.Up.W.Data) + len(g.Down.W.Data))
-}

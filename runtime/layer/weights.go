@@ -15,6 +15,7 @@ var (
 	ErrMissing   = errors.New("the file lacks tensors")
 	ErrUnclaimed = errors.New("the file holds tensors that the architecture does not have")
 	ErrShape     = errors.New("tensors do not have the shape that the hyper-parameters give")
+	ErrType      = errors.New("norms, biases and factors must be stored as floats")
 )
 
 // Weights hands out the tensors of a file by name. Each is claimed once; builders read straight through, and Done tells
@@ -32,7 +33,15 @@ func NewWeights(f *gguf.File) *Weights {
 }
 
 // Has reports whether the file holds the tensor.
-func (w *Weights) Has(name string) bool { _, ok := w.file.Tensor(name); return ok }
+func (w *Weights) Has(name string) bool { return w.Dims(name) != nil }
+
+// Dims returns the tensor's dimensions, the fastest first, without claiming it; nil when the file lacks it.
+func (w *Weights) Dims(name string) []int {
+	if t, ok := w.file.Tensor(name); ok {
+		return t.Dims
+	}
+	return nil
+}
 
 // take claims a tensor and checks its dimensions, the fastest first.
 func (w *Weights) take(name string, dims ...int) *gguf.Tensor {
@@ -90,7 +99,7 @@ func (w *Weights) Vector(name string, n int) []float32 {
 	case m.Format == nil:
 		return nil
 	case m.Format.Group != 0: // nobody quantises these, and decoding would multiply what a hostile file costs
-		w.errs = append(w.errs, fmt.Errorf("tensor %q: %s instead of floats: %w", name, m.Format.Name, ErrShape))
+		w.errs = append(w.errs, fmt.Errorf("tensor %q: %s: %w", name, m.Format.Name, ErrType))
 		return nil
 	}
 	x := make([]float32, n) // at most twice the tensor's bytes
@@ -109,7 +118,7 @@ func (w *Weights) Linear(name string, rows, cols int) Linear {
 
 // RMSNorm claims name.weight.
 func (w *Weights) RMSNorm(name string, width int, eps float32) Norm {
-	return Norm{Kind: RMSNorm, Weight: w.Vector(name+".weight", width), Eps: eps}
+	return Norm{Weight: w.Vector(name+".weight", width), Eps: eps}
 }
 
 // Done returns the errors of all claims, and one for the tensors that were not claimed.
