@@ -131,7 +131,7 @@ func TestHostile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			peak := watchHeap(t)
 			start := time.Now()
-			tmpl, err := Parse(c.source, Limits{Time: time.Minute})
+			tmpl, err := Parse(c.source, Limits{Time: 5 * time.Minute})
 			if err == nil {
 				_, err = tmpl.Render([]Message{{"user", "hi"}}, Options{})
 			}
@@ -159,8 +159,8 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// patience is for machines with other work; on an idle one of 2025 no hostile template takes a second.
-const patience = 10 * raceFactor * time.Second
+// patience is for emulators and the race detector; on an idle machine of 2025 no hostile template takes a second.
+const patience = 2 * time.Minute
 
 // watchHeap samples the heap until the function that it returns is called, which gives the most bytes above those at the start.
 func watchHeap(t *testing.T) (peak func() int64) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/godwit-ai/godwit"
+	"github.com/godwit-ai/godwit/internal/testenv"
 )
 
 // TestTruncatedText: of a file that shrinks, the vocabulary is gone too, and whatever reads it says so.
@@ -31,6 +32,9 @@ func TestTruncatedText(t *testing.T) {
 		t.Fatal(err)
 	}
 	check := func(what string, err error) {
+		if testenv.Emulated() && testenv.IsFault(err) {
+			return
+		}
 		if !errors.Is(err, godwit.ErrFault) || !strings.Contains(err.Error(), "became shorter") {
 			t.Errorf("%s: %v, want a fault that names the cause", what, err)
 		}

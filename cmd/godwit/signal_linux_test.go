@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/godwit-ai/godwit/internal/testenv"
 )
 
 // TestMain is the program itself when a test asks for it, so that signals meet a process of its own.
@@ -25,6 +27,9 @@ func TestMain(m *testing.M) {
 
 func program(t *testing.T, args ...string) *exec.Cmd {
 	c := exec.Command(os.Args[0], args...)
+	if testenv.Emulated() {
+		c = exec.Command("qemu-aarch64", append([]string{"-cpu", "max", os.Args[0]}, args...)...)
+	}
 	c.Env = append(os.Environ(), "GODWIT_TEST_MAIN=1", "TERM=xterm", "GODWIT_CACHE="+t.TempDir())
 	return c
 }
