@@ -81,12 +81,14 @@ func floats(b []byte) []float32 {
 	return x
 }
 
+// magnitude is the largest absolute value; NaN if there is one.
 func magnitude(x []float32) float32 {
 	var top float32
 	for _, v := range x {
-		if a := abs32(v); !(a <= top) {
-			top = a
+		if v != v {
+			return v
 		}
+		top = max(top, abs32(v))
 	}
 	return top
 }
