@@ -135,10 +135,13 @@ type result struct {
 	out, err string
 }
 
-// godwit runs one command line in this process, with a cache folder of its own.
+// userCache is the cache folder that the user has set, which tests must leave alone: some of them delete models.
+var userCache = os.Getenv("GODWIT_CACHE")
+
+// godwitWith runs one command line in this process, with the cache folder that the test has set or else one of its own.
 func godwitWith(t *testing.T, stdin string, args ...string) result {
 	t.Helper()
-	if os.Getenv("GODWIT_CACHE") == "" {
+	if os.Getenv("GODWIT_CACHE") == userCache {
 		t.Setenv("GODWIT_CACHE", t.TempDir())
 	}
 	var out, errs bytes.Buffer
