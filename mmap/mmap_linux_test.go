@@ -158,11 +158,11 @@ func TestResidency(t *testing.T) {
 	if got := resident(f); got > n/8 && !keeps {
 		t.Errorf("after drop: %d bytes are in memory", got)
 	}
-	if err := f.Advise(mmap.Random, 0, 0); err != nil {
+	if err := f.Advise(mmap.Random, 0, 0); err != nil { // which emulators ignore: the system then reads ahead as it likes
 		t.Fatal(err)
 	}
 	touch(f.Bytes()[:n/2])
-	if got := resident(f); got < n/2-4096 || got > n*5/8 && !keeps {
+	if got := resident(f); got < n/2-4096 || got > n*5/8 && !keeps && !testenv.Emulated() {
 		t.Errorf("half read: %d of %d bytes are in memory", got, n)
 	}
 	// A range, by its middle: pages at its edges stay.
