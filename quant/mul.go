@@ -25,8 +25,7 @@ const panelRows = 16
 // In exact mode an element is vec.Dot of the decoded weight row and the activations. So it is in fast mode for the float
 // formats; for the others it is the sum over groups of d·float32(da·isum), fused and in order, where isum is the exact
 // integer product of the group (see rowDot). An element has the same bits whatever n, the workers, the other jobs and the
-// kernels in use are, for activations up to 1e36, whose block sums cannot overflow. The zero of an underflow may have either
-// sign, and where one implementation gives an infinity another may give NaN.
+// kernels in use are; only the payload of a NaN may differ.
 //
 // The errors are ErrShape, for jobs that do not fit the input, and those of team. Nothing is allocated once mem and the
 // pool of task records have grown to the sizes in use.

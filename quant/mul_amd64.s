@@ -133,6 +133,10 @@ GLOBL off32<>(SB), RODATA|NOPTR, $4
 	SCALE(sum, 0 row, acc, ds) \
 	MINIMUM(t row, acc, ds)
 
+#define GROUPPLAIN(sum, row, acc, ds) \
+	VCVTDQ2PS sum, sum         \
+	SCALE(sum, 0 row, acc, ds)
+
 #define GROUPOFF(sum, row, acc, ds, t) \
 	VCVTDQ2PS sum, sum  \
 	UNBIAS(sum, t row)  \
@@ -144,6 +148,12 @@ GLOBL off32<>(SB), RODATA|NOPTR, $4
 	GROUPMIN(Y1, (R10)(R8*1), Y5, ds, t)  \
 	GROUPMIN(Y2, (R10)(R8*2), Y6, ds, t)  \
 	GROUPMIN(Y3, (R10)(R9*1), Y7, ds, t)
+
+#define ALLPLAIN(ds) \
+	GROUPPLAIN(Y0, (R10), Y4, ds)        \
+	GROUPPLAIN(Y1, (R10)(R8*1), Y5, ds)  \
+	GROUPPLAIN(Y2, (R10)(R8*2), Y6, ds)  \
+	GROUPPLAIN(Y3, (R10)(R9*1), Y7, ds)
 
 #define ALLOFF(ds, t) \
 	GROUPOFF(Y0, (R10), Y4, ds, t)         \
@@ -360,6 +370,19 @@ loop:
 	JNZ loop
 	STORE4
 
+// func tile6Min4AVX2(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+TEXT ·tile6Min4AVX2(SB), NOSPLIT, $0-64
+	ARGS
+loop:
+	DOT6BIT4(0)
+	ALLMIN(0, 20)
+	DOT6BIT4(16)
+	ALLMIN(32, 24)
+	ADVANCE(64)
+	DECQ CX
+	JNZ loop
+	STORE4
+
 // func tile6Off1AVX2(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
 TEXT ·tile6Off1AVX2(SB), NOSPLIT, $0-64
 	ARGS
@@ -374,27 +397,40 @@ loop:
 	JNZ loop
 	STORE1
 
-// func tile8Min4AVX2(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
-TEXT ·tile8Min4AVX2(SB), NOSPLIT, $0-64
+// func tile6Min1AVX2(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+TEXT ·tile6Min1AVX2(SB), NOSPLIT, $0-64
+	ARGS
+loop:
+	DOT6BIT1(0)
+	GROUPMIN(Y0, (R10), Y4, 0, 20)
+	DOT6BIT1(16)
+	GROUPMIN(Y0, (R10), Y4, 32, 24)
+	ADVANCE(64)
+	DECQ CX
+	JNZ loop
+	STORE1
+
+// func tile8Whole4AVX2(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+TEXT ·tile8Whole4AVX2(SB), NOSPLIT, $0-64
 	ARGS
 loop:
 	ZERO4
 	DOT8BIT4(0)
 	DOT8BIT4(16)
-	ALLMIN(0, 16)
+	ALLPLAIN(0)
 	ADVANCE(32)
 	DECQ CX
 	JNZ loop
 	STORE4
 
-// func tile8Min1AVX2(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
-TEXT ·tile8Min1AVX2(SB), NOSPLIT, $0-64
+// func tile8Whole1AVX2(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+TEXT ·tile8Whole1AVX2(SB), NOSPLIT, $0-64
 	ARGS
 loop:
 	VPXOR Y0, Y0, Y0
 	DOT8BIT1(0)
 	DOT8BIT1(16)
-	GROUPMIN(Y0, (R10), Y4, 0, 16)
+	GROUPPLAIN(Y0, (R10), Y4, 0)
 	ADVANCE(32)
 	DECQ CX
 	JNZ loop
@@ -406,10 +442,10 @@ TEXT ·tile8Half4AVX2(SB), NOSPLIT, $0-64
 loop:
 	ZERO4
 	DOT8BIT4(0)
-	ALLMIN(0, 20)
+	ALLPLAIN(0)
 	ZERO4
 	DOT8BIT4(16)
-	ALLMIN(32, 24)
+	ALLPLAIN(32)
 	ADVANCE(64)
 	DECQ CX
 	JNZ loop
@@ -421,10 +457,10 @@ TEXT ·tile8Half1AVX2(SB), NOSPLIT, $0-64
 loop:
 	VPXOR Y0, Y0, Y0
 	DOT8BIT1(0)
-	GROUPMIN(Y0, (R10), Y4, 0, 20)
+	GROUPPLAIN(Y0, (R10), Y4, 0)
 	VPXOR Y0, Y0, Y0
 	DOT8BIT1(16)
-	GROUPMIN(Y0, (R10), Y4, 32, 24)
+	GROUPPLAIN(Y0, (R10), Y4, 32)
 	ADVANCE(64)
 	DECQ CX
 	JNZ loop

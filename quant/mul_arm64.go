@@ -88,12 +88,12 @@ func tile16OneNEON(y *float32, stride int, a *int8, cols int, meta *float32, w *
 //go:noescape
 func tile16MinOneNEON(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
 
-// For any weights. Twin: rowDot.
+// For any signed weights. Twin: rowDot.
 //
 //go:noescape
 func tile32WideNEON(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
 
-// For any weights. Twin: rowDot.
+// For any signed weights. Twin: rowDot.
 //
 //go:noescape
 func tile16WideNEON(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
@@ -124,41 +124,35 @@ var tilesNEON = tiler{
 	rows: 8,
 	special: [64]tiling{
 		Q4_0:  {unpack: unpackQ4_0NEON, four: tile32FourNEON, one: tile32OneNEON},
-		Q4_1:  {unpack: unpackQ4_1NEON, mins: true, four: tile32MinFourNEON, one: tile32MinOneNEON},
+		Q4_1:  {unpack: unpackQ4_1NEON, four: tile32MinFourNEON, one: tile32MinOneNEON},
 		Q5_0:  {unpack: unpackQ5_0NEON, four: tile32FourNEON, one: tile32OneNEON},
-		Q5_1:  {unpack: unpackQ5_1NEON, mins: true, four: tile32MinFourNEON, one: tile32MinOneNEON},
-		Q8_0:  {unpack: unpackQ8_0NEON, mins: true, one: tile32WideNEON},
-		Q4_K:  {unpack: unpackQ4_KNEON, mins: true, four: tile32MinFourNEON, one: tile32MinOneNEON},
-		Q5_K:  {unpack: unpackQ5_KNEON, mins: true, four: tile32MinFourNEON, one: tile32MinOneNEON},
+		Q5_1:  {unpack: unpackQ5_1NEON, four: tile32MinFourNEON, one: tile32MinOneNEON},
+		Q8_0:  {unpack: unpackQ8_0NEON, one: tile32WideNEON},
+		Q4_K:  {unpack: unpackQ4_KNEON, four: tile32MinFourNEON, one: tile32MinOneNEON},
+		Q5_K:  {unpack: unpackQ5_KNEON, four: tile32MinFourNEON, one: tile32MinOneNEON},
 		Q6_K:  {unpack: unpackQ6_KNEON, four: tile16FourNEON, one: tile16OneNEON},
-		Q2_K:  {mins: true, four: tile16MinFourNEON, one: tile16MinOneNEON},
+		Q2_K:  {four: tile16MinFourNEON, one: tile16MinOneNEON},
 		Q3_K:  {four: tile16FourNEON, one: tile16OneNEON},
 		MXFP4: {four: tile32FourNEON, one: tile32OneNEON},
 	},
-	byGroup:    [2]tiling{{mins: true, one: tile16WideNEON}, {mins: true, one: tile32WideNEON}},
+	byGroup:    [2]tiling{{one: tile16WideNEON}, {one: tile32WideNEON}},
 	interleave: interleaveNEON,
 }
 
 var tilesDot = tiler{
 	rows: 8,
 	special: [64]tiling{
-		Q4_0:   {unpack: unpackQ4_0NEON, four: tile32FourDot, one: tile32OneDot, direct: directQ4_0Dot},
-		Q4_1:   {unpack: unpackQ4_1NEON, mins: true, four: tile32MinFourDot, one: tile32MinOneDot, direct: directQ4_1Dot},
-		Q5_0:   {unpack: unpackQ5_0NEON, four: tile32FourDot, one: tile32OneDot, direct: directQ5_0Dot},
-		Q5_1:   {unpack: unpackQ5_1NEON, mins: true, four: tile32MinFourDot, one: tile32MinOneDot},
-		Q8_0:   {unpack: unpackQ8_0NEON, four: tile32FourDot, one: tile32OneDot, direct: directQ8_0Dot},
-		Q4_K:   {unpack: unpackQ4_KNEON, mins: true, four: tile32MinFourDot, one: tile32MinOneDot},
-		Q5_K:   {unpack: unpackQ5_KNEON, mins: true, four: tile32MinFourDot, one: tile32MinOneDot},
-		Q6_K:   {unpack: unpackQ6_KNEON, four: tile16FourDot, one: tile16OneDot},
-		Q2_K:   {mins: true, four: tile16MinFourDot, one: tile16MinOneDot},
-		Q3_K:   {four: tile16FourDot, one: tile16OneDot},
-		MXFP4:  {four: tile32FourDot, one: tile32OneDot},
-		IQ4_NL: {four: tile32FourDot, one: tile32OneDot},
+		Q4_0: {unpack: unpackQ4_0NEON, four: tile32FourDot, one: tile32OneDot, direct: directQ4_0Dot},
+		Q4_1: {unpack: unpackQ4_1NEON, four: tile32MinFourDot, one: tile32MinOneDot, direct: directQ4_1Dot},
+		Q5_0: {unpack: unpackQ5_0NEON, four: tile32FourDot, one: tile32OneDot, direct: directQ5_0Dot},
+		Q5_1: {unpack: unpackQ5_1NEON, four: tile32MinFourDot, one: tile32MinOneDot},
+		Q8_0: {unpack: unpackQ8_0NEON, four: tile32FourDot, one: tile32OneDot, direct: directQ8_0Dot},
+		Q4_K: {unpack: unpackQ4_KNEON, four: tile32MinFourDot, one: tile32MinOneDot},
+		Q5_K: {unpack: unpackQ5_KNEON, four: tile32MinFourDot, one: tile32MinOneDot},
+		Q6_K: {unpack: unpackQ6_KNEON, four: tile16FourDot, one: tile16OneDot},
+		Q2_K: {four: tile16MinFourDot, one: tile16MinOneDot},
 	},
-	byGroup: [2]tiling{
-		{mins: true, four: tile16MinFourDot, one: tile16MinOneDot},
-		{mins: true, four: tile32MinFourDot, one: tile32MinOneDot},
-	},
+	byGroup:    [2]tiling{{four: tile16FourDot, one: tile16OneDot}, {four: tile32FourDot, one: tile32OneDot}},
 	interleave: interleaveNEON,
 }
 

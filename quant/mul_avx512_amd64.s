@@ -103,8 +103,8 @@ GLOBL signBits<>(SB), RODATA|NOPTR, $4
 	step(dot, k+8) \
 	step(dot, k+12)
 
-// The ends of a group: acc += d·(da·sum), with the offset · Σa (at t in the meta record) off the sum before (OFF), the
-// minimum · (da·Σa) (at u) added after (MIN), or both (SIGNED). The subtraction is exact: all are integers below 2^24.
+// The ends of a group: acc += d·(da·sum), with the offset · Σa (at t in the meta record) off the sum before (OFF), or the
+// minimum · (da·Σa) (at u) added after (MIN). The subtraction is exact: all are integers below 2^24.
 #define MIN(rec, sum, acc, t, u) \
 	VCVTDQ2PS sum, sum               \
 	VMULPS.BCST 0 rec, sum, sum      \
@@ -115,9 +115,6 @@ GLOBL signBits<>(SB), RODATA|NOPTR, $4
 	VFNMADD231PS.BCST t rec, Z19, sum \
 	VMULPS.BCST 0 rec, sum, sum       \
 	VFMADD231PS Z17, sum, acc
-#define SIGNED(rec, sum, acc, t, u) \
-	OFF(rec, sum, acc, t, u)          \
-	VFMADD231PS.BCST u rec, Z18, acc
 
 #define END1(op, t, u) op((R10), Z0, Z8, t, u)
 #define END4(op, t, u) \
@@ -160,6 +157,17 @@ GLOBL signBits<>(SB), RODATA|NOPTR, $4
 	HALF(step, dot, 16)   \
 	VMOVUPS 64(R13), Z17 \
 	VMOVUPS 64(R12), Z18 \
+	end(op, 12, 24)
+
+// The same where offsets do not exist.
+#define GROUPSOFF(zero, dot, end, step, op) \
+	zero                 \
+	HALF(step, dot, 0)    \
+	VMOVUPS (R13), Z17   \
+	end(op, 8, 20)       \
+	zero                 \
+	HALF(step, dot, 16)   \
+	VMOVUPS 64(R13), Z17 \
 	end(op, 12, 24)
 
 #define STORE1 \
@@ -319,7 +327,17 @@ TEXT ·tileHalf8VNNI(SB), NOSPLIT, $0-64
 	VBROADCASTSS off32<>(SB), Z19
 	CLEAR8
 loop:
-	GROUPS(ZERO8, DOT8, END8, STEP, OFF)
+	GROUPSOFF(ZERO8, DOT8, END8, STEP, OFF)
+	ADVANCE(128)
+	JNZ loop
+	STORE8
+
+// func tileMinHalf8VNNI(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+TEXT ·tileMinHalf8VNNI(SB), NOSPLIT, $0-64
+	ARGS
+	CLEAR8
+loop:
+	GROUPS(ZERO8, DOT8, END8, STEP, MIN)
 	ADVANCE(128)
 	JNZ loop
 	STORE8
@@ -330,7 +348,17 @@ TEXT ·tileHalf4VNNI(SB), NOSPLIT, $0-64
 	VBROADCASTSS off32<>(SB), Z19
 	CLEAR4
 loop:
-	GROUPS(ZERO4, DOT4, END4, STEP, OFF)
+	GROUPSOFF(ZERO4, DOT4, END4, STEP, OFF)
+	ADVANCE(128)
+	JNZ loop
+	STORE4
+
+// func tileMinHalf4VNNI(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+TEXT ·tileMinHalf4VNNI(SB), NOSPLIT, $0-64
+	ARGS
+	CLEAR4
+loop:
+	GROUPS(ZERO4, DOT4, END4, STEP, MIN)
 	ADVANCE(128)
 	JNZ loop
 	STORE4
@@ -341,7 +369,17 @@ TEXT ·tileHalf1VNNI(SB), NOSPLIT, $0-64
 	VBROADCASTSS off32<>(SB), Z19
 	CLEAR1
 loop:
-	GROUPS(ZERO1, DOT1, END1, STEP, OFF)
+	GROUPSOFF(ZERO1, DOT1, END1, STEP, OFF)
+	ADVANCE(128)
+	JNZ loop
+	STORE1
+
+// func tileMinHalf1VNNI(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
+TEXT ·tileMinHalf1VNNI(SB), NOSPLIT, $0-64
+	ARGS
+	CLEAR1
+loop:
+	GROUPS(ZERO1, DOT1, END1, STEP, MIN)
 	ADVANCE(128)
 	JNZ loop
 	STORE1
@@ -353,7 +391,7 @@ TEXT ·tileSigned8VNNI(SB), NOSPLIT, $0-64
 	VPBROADCASTD signBits<>(SB), Z20
 	CLEAR8
 loop:
-	GROUP(ZERO8, DOT8, END8, STEPSIGNED, SIGNED)
+	GROUPOFF(ZERO8, DOT8, END8, STEPSIGNED, OFF)
 	ADVANCE(64)
 	JNZ loop
 	STORE8
@@ -365,7 +403,7 @@ TEXT ·tileSigned4VNNI(SB), NOSPLIT, $0-64
 	VPBROADCASTD signBits<>(SB), Z20
 	CLEAR4
 loop:
-	GROUP(ZERO4, DOT4, END4, STEPSIGNED, SIGNED)
+	GROUPOFF(ZERO4, DOT4, END4, STEPSIGNED, OFF)
 	ADVANCE(64)
 	JNZ loop
 	STORE4
@@ -377,7 +415,7 @@ TEXT ·tileSigned1VNNI(SB), NOSPLIT, $0-64
 	VPBROADCASTD signBits<>(SB), Z20
 	CLEAR1
 loop:
-	GROUP(ZERO1, DOT1, END1, STEPSIGNED, SIGNED)
+	GROUPOFF(ZERO1, DOT1, END1, STEPSIGNED, OFF)
 	ADVANCE(64)
 	JNZ loop
 	STORE1
@@ -389,7 +427,7 @@ TEXT ·tileSignedHalf8VNNI(SB), NOSPLIT, $0-64
 	VPBROADCASTD signBits<>(SB), Z20
 	CLEAR8
 loop:
-	GROUPS(ZERO8, DOT8, END8, STEPSIGNED, SIGNED)
+	GROUPSOFF(ZERO8, DOT8, END8, STEPSIGNED, OFF)
 	ADVANCE(128)
 	JNZ loop
 	STORE8
@@ -401,7 +439,7 @@ TEXT ·tileSignedHalf4VNNI(SB), NOSPLIT, $0-64
 	VPBROADCASTD signBits<>(SB), Z20
 	CLEAR4
 loop:
-	GROUPS(ZERO4, DOT4, END4, STEPSIGNED, SIGNED)
+	GROUPSOFF(ZERO4, DOT4, END4, STEPSIGNED, OFF)
 	ADVANCE(128)
 	JNZ loop
 	STORE4
@@ -413,7 +451,7 @@ TEXT ·tileSignedHalf1VNNI(SB), NOSPLIT, $0-64
 	VPBROADCASTD signBits<>(SB), Z20
 	CLEAR1
 loop:
-	GROUPS(ZERO1, DOT1, END1, STEPSIGNED, SIGNED)
+	GROUPSOFF(ZERO1, DOT1, END1, STEPSIGNED, OFF)
 	ADVANCE(128)
 	JNZ loop
 	STORE1

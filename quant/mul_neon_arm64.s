@@ -250,14 +250,12 @@ loop:
 	ZERO(V2) \
 	ZERO(V3)
 
-#define WIDEGROUP(load, lane) \
+#define WIDEGROUP(load) \
 	ADDP(0, 0, 1) \
 	ADDP(1, 2, 3) \
 	SCALES  \
-	OFFSETS \
 	load(R6) \
-	PRODUCT(0, 1, 16, 17) \
-	MINIMUM(lane, 16, 17)
+	PRODUCT(0, 1, 16, 17)
 
 // func tile32WideNEON(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
 TEXT ·tile32WideNEON(SB), NOSPLIT, $0-64
@@ -267,7 +265,7 @@ loop:
 	WIDEZERO
 	WIDE16
 	WIDE16
-	WIDEGROUP(STEP, 0)
+	WIDEGROUP(STEP)
 	SUBS $1, R13, R13
 	BNE loop
 	STORE1
@@ -279,10 +277,10 @@ TEXT ·tile16WideNEON(SB), NOSPLIT, $0-64
 loop:
 	WIDEZERO
 	WIDE16
-	WIDEGROUP(STAY, 1)
+	WIDEGROUP(STAY)
 	WIDEZERO
 	WIDE16
-	WIDEGROUP(STEP, 2)
+	WIDEGROUP(STEP)
 	SUBS $1, R13, R13
 	BNE loop
 	STORE1

@@ -20,9 +20,8 @@ type directMul func(y *float32, a *int8, cols int, meta *float32, w *byte, rowBy
 // tiling is how one instruction set computes one format.
 type tiling struct {
 	// unpack is Format.Unpack for whole blocks, but q may be shifted to be unsigned if the kernels know, and m is
-	// written only if mins. nil: Format.Unpack.
+	// written only if the format has minima. nil: Format.Unpack.
 	unpack           func(q *int8, d, m *float32, src *byte, blocks int)
-	mins             bool
 	eight, four, one tileMul   // for 8, 4 and 1 rows of activations; only one is required
 	direct           directMul // nil: through a tile
 }
@@ -31,7 +30,7 @@ type tiling struct {
 type tiler struct {
 	rows    int        // of a tile: 8 or 16
 	special [64]tiling // by Type; those without kernels of their own are zero
-	byGroup [2]tiling  // for formats with groups of 16 and of 32
+	byGroup [2]tiling  // for formats without minima, with groups of 16 and of 32
 	// interleave writes dst[i*pitch+r] = src[r*stride+i] for 8 rows r and i < n, a multiple of 8.
 	interleave func(dst *uint32, pitch int, src *uint32, stride, n int)
 }
@@ -139,7 +138,7 @@ func (k *tiler) unpack(t *tiling, m Matrix, r0, r1 int, p panelParts) {
 	for r := 0; r < k.rows; r += 8 {
 		k.interleave((*uint32)(unsafe.Pointer(&p.w[4*r])), k.rows, (*uint32)(unsafe.Pointer(&p.q[r*cols])), cols/4, cols/4)
 		k.interleave((*uint32)(unsafe.Pointer(&p.d[r])), k.rows, (*uint32)(unsafe.Pointer(&p.rowD[r*groups])), groups, groups)
-		if t.mins {
+		if f.HasMin {
 			k.interleave((*uint32)(unsafe.Pointer(&p.m[r])), k.rows, (*uint32)(unsafe.Pointer(&p.rowM[r*groups])), groups, groups)
 		}
 	}

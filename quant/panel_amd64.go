@@ -1,7 +1,7 @@
 package quant
 
 // The unpackers for AVX2 write q without a shift to signed: Q4_0, Q5_0 and Q6_K keep their 8, 16 or 32 too much. Formats
-// without minima leave m alone, but for Q8_0, which writes zeros.
+// without minima leave m alone.
 
 // Twin: unpackQ4_0, plus 8.
 //

@@ -134,16 +134,13 @@ loop:
 // func unpackQ8_0AVX2(q *int8, d, m *float32, src *byte, blocks int)
 TEXT ·unpackQ8_0AVX2(SB), NOSPLIT, $0-40
 	ARGS
-	VXORPS X3, X3, X3
 loop:
 	VMOVDQU 2(SI), Y0
 	VMOVDQU Y0, (DI)
 	SCALE1((SI))
-	VMOVSS X3, (R9)
 	ADDQ $34, SI
 	ADDQ $32, DI
 	ADDQ $4, R8
-	ADDQ $4, R9
 	DECQ CX
 	JNZ loop
 	VZEROUPPER

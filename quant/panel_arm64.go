@@ -1,6 +1,6 @@
 package quant
 
-// The unpackers of arm64 write signed q. Formats without minima leave m alone, but for Q8_0, which writes zeros.
+// The unpackers of arm64 write signed q. Formats without minima leave m alone.
 
 // Twin: unpackQ4_0.
 //

@@ -165,7 +165,7 @@ func (c tilerCase) unpackDiffers(f *Format, t *tiling, r room, src []byte, block
 		return "integers differ"
 	case !bytes.Equal(bits(d), bits(wantD)):
 		return "scales differ"
-	case t.mins && !bytes.Equal(bits(m), bits(wantM)):
+	case f.HasMin && !bytes.Equal(bits(m), bits(wantM)):
 		return "offsets differ"
 	}
 	return ""
