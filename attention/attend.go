@@ -67,6 +67,7 @@ type worker struct {
 	runs []seq.Run // what the tile's queries see, one query after the other
 	see  []view    // [queries]
 	row0 int       // the first query's row of the step
+	ints           // of integer tiles
 }
 
 // view is what one query sees.
@@ -116,6 +117,9 @@ func (j *job) scratch() {
 		w.val = seq.Take[float32](mem, sh.VDim*Tile)
 		w.part = takeSoftmax(mem, rows, sh.VDim)
 		w.all = takeSoftmax(mem, rows, sh.VDim)
+		if !j.at.Exact {
+			w.ints = c.takeInts(mem, rows)
+		}
 	}
 }
 
@@ -282,6 +286,9 @@ func (j *job) load(w *worker, head, r0, n int) {
 		w.part.f[0] = c.scale
 		vec.ScaleRows(dst, w.part.f[:1], width)
 	}
+	if c.keyInts != nil && !j.at.Exact {
+		c.queries(&w.ints, w.q[:n*width])
+	}
 }
 
 // begin empties a softmax over all blocks of a KV head.
@@ -310,10 +317,14 @@ func (j *job) tile(w *worker, m softmax, head, n, t int) {
 	key, value := j.s.tile(t, head)
 	rows := (to - from) * g
 	logits := w.s[from*g*Tile : to*g*Tile]
-	clear(logits)
-	if c.keyMul != nil && rows <= few {
+	switch {
+	case c.keyInts != nil && !j.at.Exact:
+		c.intLogits(logits, &w.ints, key, from*g, rows)
+	case c.keyMul != nil && rows <= few:
+		clear(logits)
 		c.keyMul.MulAdd(logits, w.q[from*g*sh.Dim:], key, 0, rows, sh.Dim, Tile, sh.Dim, Tile)
-	} else {
+	default:
+		clear(logits)
 		c.key.Get(w.key, key, last)
 		vec.MulAdd(logits, w.q[from*g*sh.Dim:], w.key, rows, sh.Dim, Tile, sh.Dim, Tile, Tile)
 	}
@@ -330,6 +341,10 @@ func (j *job) tile(w *worker, m softmax, head, n, t int) {
 		}
 	}
 	m.add(w.s, from*g, to*g, sh.VDim)
+	if c.valInts != nil && !j.at.Exact {
+		j.intValues(w, m, value, from, to, t)
+		return
+	}
 	if c.valMul == nil || rows > few {
 		c.value.Get(w.val, value, last)
 		value = nil

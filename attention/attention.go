@@ -66,6 +66,14 @@ type Multiplier interface {
 	MulAdd(c, a []float32, tile []byte, first, m, k, n, lda, ldc int)
 }
 
+// Integers is Rows whose tiles hold integers with scales. Unless a step is exact, queries, or the weights of values, are
+// quantised too and multiplied as integers, which is several times as fast as Get and vec.MulAdd.
+type Integers interface {
+	// Ints returns a tile of keys as panels [Tile/16, dim/4, 16, 4] with scales [Tile/16, dim/32, 16], dim rounded up to a
+	// multiple of 32; one of values as panels [dim/16, Tile/4, 16, 4], dim rounded up to a multiple of 16, with scales [Tile].
+	Ints(tile []byte) (ints []int8, scales []uint16)
+}
+
 // Layout says where tiles live.
 type Layout interface {
 	// Place returns the placement for sessions of at most maxLen rows in steps of at most maxChunk; an error that

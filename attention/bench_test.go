@@ -14,8 +14,8 @@ var benchShapes = map[string]Shape{
 	"4x1x256": {Heads: 4, KVHeads: 1, Dim: 256},
 }
 
-func benchSession(b *testing.B, sh Shape, maxLen, chunk, workers int) (*runner, func()) {
-	f := newFixture(b, "pos=rope", sh, chunk, 1)
+func benchSession(b *testing.B, kv string, sh Shape, maxLen, chunk, workers int) (*runner, func()) {
+	f := newFixture(b, "pos=rope kv="+kv, sh, chunk, 1)
 	pool := par.NewPool(workers)
 	team, leave := pool.Pass(context.Background())
 	r := f.runner(b, maxLen, chunk)
@@ -27,23 +27,25 @@ func benchSession(b *testing.B, sh Shape, maxLen, chunk, workers int) (*runner, 
 func BenchmarkPrefill(b *testing.B) {
 	const rows, chunk = 4096, 512
 	for name, sh := range benchShapes {
-		for _, workers := range []int{1, 2} {
-			b.Run(fmt.Sprintf("%s/workers=%d", name, workers), func(b *testing.B) {
-				r, done := benchSession(b, sh, rows, chunk, workers)
-				defer done()
-				for b.Loop() {
-					if err := r.st.Rewind(0); err != nil {
-						b.Fatal(err)
-					}
-					for range rows / chunk {
-						if err := r.feed(chunk); err != nil {
+		for _, kv := range codecs.names() {
+			for _, workers := range []int{1, 2} {
+				b.Run(fmt.Sprintf("%s/kv=%s/workers=%d", name, kv, workers), func(b *testing.B) {
+					r, done := benchSession(b, kv, sh, rows, chunk, workers)
+					defer done()
+					for b.Loop() {
+						if err := r.st.Rewind(0); err != nil {
 							b.Fatal(err)
 						}
+						for range rows / chunk {
+							if err := r.feed(chunk); err != nil {
+								b.Fatal(err)
+							}
+						}
 					}
-				}
-				flops := 4 * float64(rows) * rows / 2 * float64(sh.Heads*sh.Dim)
-				b.ReportMetric(flops*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOPS")
-			})
+					flops := 4 * float64(rows) * rows / 2 * float64(sh.Heads*sh.Dim)
+					b.ReportMetric(flops*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOPS")
+				})
+			}
 		}
 	}
 }
@@ -52,25 +54,27 @@ func BenchmarkPrefill(b *testing.B) {
 func BenchmarkDecode(b *testing.B) {
 	for name, sh := range benchShapes {
 		for _, depth := range []int{512, 8192} {
-			for _, workers := range []int{1, 2} {
-				b.Run(fmt.Sprintf("%s/depth=%d/workers=%d", name, depth, workers), func(b *testing.B) {
-					r, done := benchSession(b, sh, depth+64, 64, workers)
-					defer done()
-					for r.st.Len() < depth {
-						if err := r.feed(64); err != nil {
-							b.Fatal(err)
+			for _, kv := range codecs.names() {
+				for _, workers := range []int{1, 2} {
+					b.Run(fmt.Sprintf("%s/kv=%s/depth=%d/workers=%d", name, kv, depth, workers), func(b *testing.B) {
+						r, done := benchSession(b, kv, sh, depth+64, 64, workers)
+						defer done()
+						for r.st.Len() < depth {
+							if err := r.feed(64); err != nil {
+								b.Fatal(err)
+							}
 						}
-					}
-					b.SetBytes(int64(depth) * int64(r.c.slot()) / Tile)
-					for b.Loop() {
-						if err := r.st.Rewind(depth - 1); err != nil {
-							b.Fatal(err)
+						b.SetBytes(int64(depth) * int64(r.c.slot()) / Tile)
+						for b.Loop() {
+							if err := r.st.Rewind(depth - 1); err != nil {
+								b.Fatal(err)
+							}
+							if err := r.feed(1); err != nil {
+								b.Fatal(err)
+							}
 						}
-						if err := r.feed(1); err != nil {
-							b.Fatal(err)
-						}
-					}
-				})
+					})
+				}
 			}
 		}
 	}

@@ -10,18 +10,20 @@ import (
 
 // Core is an attention layer ready to run: immutable, shared by all sessions.
 type Core struct {
-	layer  Layer
-	shape  Shape
-	reach  Reach
-	pos    Positioner // nil: none
-	bias   Biaser     // nil: none
-	key    Rows
-	value  Rows
-	keyMul Multiplier // nil: keys are decoded first
-	valMul Multiplier // nil: values are decoded first
-	scale  float32
-	group  int // query heads per KV head
-	height int // queries in a query tile
+	layer   Layer
+	shape   Shape
+	reach   Reach
+	pos     Positioner // nil: none
+	bias    Biaser     // nil: none
+	key     Rows
+	value   Rows
+	keyMul  Multiplier // nil: keys are decoded first
+	valMul  Multiplier // nil: values are decoded first
+	keyInts Integers   // nil: keys are not multiplied as integers
+	valInts Integers   // nil: values are not
+	scale   float32
+	group   int // query heads per KV head
+	height  int // queries in a query tile
 }
 
 // Core checks the combination and makes it ready for the model's shape. The error names the two parts that do not fit.
@@ -56,6 +58,8 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 	}
 	c.keyMul, _ = c.key.(Multiplier)
 	c.valMul, _ = c.value.(Multiplier)
+	c.keyInts, _ = c.key.(Integers)
+	c.valInts, _ = c.value.(Integers)
 	if n := len(l.Score.Sinks); n != 0 && n != sh.Heads {
 		return clash(fmt.Sprintf("%d sink logits", n), sh, errors.New("one for each query head is needed"))
 	}
@@ -96,7 +100,8 @@ func (c *Core) Layer() Layer { return c.layer }
 //
 // A NaN reaches what sees it and nothing else: one in a query makes that head's output NaN; one in a key or a value
 // the outputs of the queries that see its row, until a rewind forgets it. An infinity, and a number that a codec
-// rounds to one (65,520 and more in f16), in a value gives infinity or NaN, in a query or key that or weights of 0.
+// rounds to one (65,520 and more in f16), in a value gives infinity or NaN, in a query or key that or weights of 0. Where
+// integers are multiplied, both spoil all that shares a scale with them.
 // A query that sees nothing gets zeros.
 func (c *Core) Run(out, q, k, v []float32, st seq.State, at *seq.Step) error {
 	sh := c.shape

@@ -30,7 +30,12 @@ func TestBits(t *testing.T) {
 		t.Fatal(err)
 	}
 	var ran []string
-	impl.Each("vec", func(name string) {
+	each := func(f func(name string)) {
+		impl.Each("vec", func(floats string) {
+			impl.Each("i8", func(ints string) { f(floats + "+" + ints) })
+		})
+	}
+	each(func(name string) {
 		ran = append(ran, name)
 		var got strings.Builder
 		for i, text := range texts {
@@ -59,7 +64,7 @@ func TestBits(t *testing.T) {
 			}
 		}
 	})
-	if len(ran) == 0 || ran[0] != "generic" {
+	if len(ran) == 0 || ran[0] != "generic+generic" {
 		t.Errorf("implementations run: %v", ran)
 	}
 	t.Log("implementations run:", ran)

@@ -288,6 +288,10 @@ func (f *fixture) oracle(t testing.TB) []float64 {
 // softmax is one query: o = Σ p·v / Σ p over the keys that it sees.
 func (f *fixture) softmax(o, q []float64, ks, vs [][]float64, scale float64, head int, sees func(k int) bool) {
 	logits, high, sum, score := make([]float64, len(ks)), math.Inf(-1), 0.0, f.layer.Score
+	intKeys, intValues := f.integers()
+	if intKeys {
+		q = rounded(q)
+	}
 	if score.Sinks != nil {
 		high = float64(score.Sinks[head])
 	}
@@ -309,14 +313,28 @@ func (f *fixture) softmax(o, q []float64, ks, vs [][]float64, scale float64, hea
 	if score.Sinks != nil {
 		sum = math.Exp(float64(score.Sinks[head]) - high)
 	}
+	ps, scales := make([]float64, len(ks)), make([]float64, len(ks))
 	for j, x := range logits {
-		if x == math.Inf(-1) {
-			continue
+		if x != math.Inf(-1) {
+			ps[j] = math.Exp(x - high)
+			sum += ps[j]
 		}
-		p := math.Exp(x - high)
-		sum += p
+		if scales[j] = 1; intValues { // the row's largest value is 127 of these
+			scales[j] = 0
+			for _, v := range vs[j] {
+				scales[j] = max(scales[j], math.Abs(v)/127)
+			}
+		}
+		ps[j] *= scales[j]
+	}
+	if intValues {
+		ps = rounded(ps)
+	}
+	for j, p := range ps {
 		for d := range o {
-			o[d] += p * vs[j][d]
+			if p != 0 {
+				o[d] += p * vs[j][d] / scales[j]
+			}
 		}
 	}
 	for d := range o {
@@ -324,6 +342,31 @@ func (f *fixture) softmax(o, q []float64, ks, vs [][]float64, scale float64, hea
 			o[d] /= sum
 		}
 	}
+}
+
+// integers tells whether keys and values are multiplied as integers, where queries and weights are rounded.
+func (f *fixture) integers() (keys, values bool) {
+	l := f.layer.filled()
+	k, _ := l.Key.Keys(f.shape.Dim)
+	v, _ := l.Value.Values(f.shape.VDim)
+	_, keys = k.(Integers)
+	_, values = v.(Integers)
+	return keys, values
+}
+
+// rounded rounds every 32 numbers to multiples of 1/127 of the largest.
+func rounded(x []float64) []float64 {
+	y := make([]float64, len(x))
+	for lo := 0; lo < len(x); lo += 32 {
+		top := 0.0
+		for _, v := range x[lo:min(lo+32, len(x))] {
+			top = max(top, math.Abs(v))
+		}
+		for i := lo; i < min(lo+32, len(x)) && top > 0; i++ {
+			y[i] = math.RoundToEven(x[i]/top*127) * top / 127
+		}
+	}
+	return y
 }
 
 // TestOracleKnows: every definition of the oracle is of a part that exists, so that none is passed over by a new name.

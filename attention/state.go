@@ -114,7 +114,7 @@ func (s *state) extend(n int) {
 }
 
 // floats is a tile's bytes as numbers. Tiles start at multiples of 128 bytes.
-func floats[T uint16 | float32](b []byte) []T {
+func floats[T int8 | uint16 | float32](b []byte) []T {
 	var t T
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/int(unsafe.Sizeof(t)))
 }

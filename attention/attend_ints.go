@@ -1,0 +1,112 @@
+package attention
+
+import (
+	"github.com/godwit-ai/godwit/internal/i8"
+	"github.com/godwit-ai/godwit/internal/vec"
+	"github.com/godwit-ai/godwit/seq"
+)
+
+// Attention over tiles of integers: the queries of a query tile are quantised once, the weights of values once per tile.
+
+// ints is a worker's scratch for integers.
+type ints struct {
+	q       []int8    // [rows, padded Dim] queries, positions applied, scaled
+	qMeta   []i8.Meta // [rows, padded Dim/32]
+	row     []float32 // [padded Dim] a query, filled up with zeros
+	p       []int8    // [rows, Tile] weights of values times the values' scales
+	pMeta   []i8.Meta // [rows, Tile/32]
+	scale   []float32 // [Tile] of values
+	visible []float32 // [Tile] the same, 0 for rows that the query does not see
+	rest    []float32 // [rows, 16] results of the last panel if it is not full
+}
+
+func (c *Core) padded() int { return (c.shape.Dim + i8.Group - 1) / i8.Group * i8.Group }
+
+// takeInts takes what the layer needs for rows query rows.
+func (c *Core) takeInts(mem *seq.Arena, rows int) (w ints) {
+	if c.keyInts != nil {
+		dim := c.padded()
+		w.q, w.qMeta = seq.Take[int8](mem, rows*dim), i8.Metas(seq.Take[uint64](mem, rows*dim/i8.Group))
+		if dim != c.shape.Dim {
+			w.row = seq.Take[float32](mem, dim)
+		}
+	}
+	if c.valInts != nil {
+		w.p, w.pMeta = seq.Take[int8](mem, rows*Tile), i8.Metas(seq.Take[uint64](mem, rows*Tile/i8.Group))
+		w.scale, w.visible = seq.Take[float32](mem, Tile), seq.Take[float32](mem, Tile)
+		if c.shape.VDim%i8.Panel != 0 {
+			w.rest = seq.Take[float32](mem, rows*i8.Panel)
+		}
+	}
+	return w
+}
+
+// queries quantises rows of queries, q[rows, Dim].
+func (c *Core) queries(w *ints, q []float32) {
+	dim, pad := c.shape.Dim, c.padded()
+	if dim == pad {
+		i8.Quantize(w.q, w.qMeta, q)
+		return
+	}
+	clear(w.row)
+	for r := range len(q) / dim {
+		copy(w.row, q[r*dim:][:dim])
+		i8.Quantize(w.q[r*pad:], w.qMeta[r*pad/i8.Group:], w.row)
+	}
+}
+
+// intLogits sets s[rows, Tile] to the products of rows from row from on with a tile of keys.
+func (c *Core) intLogits(s []float32, w *ints, tile []byte, from, rows int) {
+	pad := c.padded()
+	keys, scales := c.keyInts.Ints(tile)
+	i8.Dot(s, Tile, w.q[from*pad:], w.qMeta[from*pad/i8.Group:], keys, scales, rows, pad)
+}
+
+// intValues adds the weighted values of a tile to the results of queries [from, to). The weights are in w.s.
+func (j *job) intValues(w *worker, m softmax, tile []byte, from, to, t int) {
+	c, n := j.s.core, &w.ints
+	g, dim := c.group, c.shape.VDim
+	values, scales := c.valInts.Ints(tile)
+	vec.F16ToF32(n.scale, scales)
+	for i := from; i < to; {
+		v, e := &w.see[i], i+1
+		by := n.scale
+		if v.hi-v.lo < Tile || v.holes {
+			// Rows that a query does not see may have any scale, NaN too.
+			by = n.visible
+			w.seen(by, n.scale, v, t)
+		} else {
+			for e < to && w.see[e].hi-w.see[e].lo == Tile && !w.see[e].holes {
+				e++
+			}
+		}
+		i8.Weigh(n.p[(i-from)*g*Tile:], n.pMeta[(i-from)*g*Tile/i8.Group:], w.s[i*g*Tile:][:(e-i)*g*Tile], by)
+		i = e
+	}
+	rows, out, full := (to-from)*g, m.out[from*g*dim:], dim/i8.Panel*i8.Panel
+	i8.MulAdd(out, dim, n.p, n.pMeta, values[:full*Tile], rows, Tile)
+	if full == dim {
+		return
+	}
+	for r := range rows {
+		copy(n.rest[r*i8.Panel:], out[r*dim+full:(r+1)*dim])
+	}
+	i8.MulAdd(n.rest, i8.Panel, n.p, n.pMeta, values[full*Tile:], rows, Tile)
+	for r := range rows {
+		copy(out[r*dim+full:(r+1)*dim], n.rest[r*i8.Panel:])
+	}
+}
+
+// seen copies the factors of the rows of tile t that a query sees; the others become 0.
+func (w *worker) seen(dst, src []float32, v *view, t int) {
+	clear(dst)
+	for _, r := range w.runs[v.next:v.end] {
+		lo, hi := max(int(r.Lo)-t*Tile, 0), min(int(r.Hi)-t*Tile, Tile)
+		if lo >= Tile {
+			break
+		}
+		if lo < hi {
+			copy(dst[lo:hi], src[lo:hi])
+		}
+	}
+}

@@ -1,0 +1,216 @@
+package i8
+
+import (
+	"github.com/godwit-ai/godwit/internal/cpu"
+	"github.com/godwit-ai/godwit/internal/impl"
+)
+
+// The kernels take as many rows as their names say; lds and ldy are in bytes, dim is a positive multiple of 32.
+
+// Twin: dotGo.
+//
+//go:noescape
+func dot4AVX2(s *float32, lds int, q *int8, meta *Meta, w *int8, d *uint16, dim, panels int)
+
+// Twin: mulAddGo.
+//
+//go:noescape
+func mulAdd4AVX2(y *float32, ldy int, p *int8, meta *Meta, w *int8, dim, panels int)
+
+// Twin: dotGo.
+//
+//go:noescape
+func dot3AVX2(s *float32, lds int, q *int8, meta *Meta, w *int8, d *uint16, dim, panels int)
+
+// Twin: mulAddGo.
+//
+//go:noescape
+func mulAdd3AVX2(y *float32, ldy int, p *int8, meta *Meta, w *int8, dim, panels int)
+
+// Twin: dotGo.
+//
+//go:noescape
+func dot2AVX2(s *float32, lds int, q *int8, meta *Meta, w *int8, d *uint16, dim, panels int)
+
+// Twin: mulAddGo.
+//
+//go:noescape
+func mulAdd2AVX2(y *float32, ldy int, p *int8, meta *Meta, w *int8, dim, panels int)
+
+// Twin: dotGo.
+//
+//go:noescape
+func dot1AVX2(s *float32, lds int, q *int8, meta *Meta, w *int8, d *uint16, dim, panels int)
+
+// Twin: mulAddGo.
+//
+//go:noescape
+func mulAdd1AVX2(y *float32, ldy int, p *int8, meta *Meta, w *int8, dim, panels int)
+
+// Twin: dotGo.
+//
+//go:noescape
+func dot8VNNI(s *float32, lds int, q *int8, meta *Meta, w *int8, d *uint16, dim, panels int)
+
+// Twin: mulAddGo.
+//
+//go:noescape
+func mulAdd8VNNI(y *float32, ldy int, p *int8, meta *Meta, w *int8, dim, panels int)
+
+// Twin: dotGo.
+//
+//go:noescape
+func dot4VNNI(s *float32, lds int, q *int8, meta *Meta, w *int8, d *uint16, dim, panels int)
+
+// Twin: mulAddGo.
+//
+//go:noescape
+func mulAdd4VNNI(y *float32, ldy int, p *int8, meta *Meta, w *int8, dim, panels int)
+
+// Twin: dotGo.
+//
+//go:noescape
+func dot3VNNI(s *float32, lds int, q *int8, meta *Meta, w *int8, d *uint16, dim, panels int)
+
+// Twin: mulAddGo.
+//
+//go:noescape
+func mulAdd3VNNI(y *float32, ldy int, p *int8, meta *Meta, w *int8, dim, panels int)
+
+// Twin: dotGo.
+//
+//go:noescape
+func dot2VNNI(s *float32, lds int, q *int8, meta *Meta, w *int8, d *uint16, dim, panels int)
+
+// Twin: mulAddGo.
+//
+//go:noescape
+func mulAdd2VNNI(y *float32, ldy int, p *int8, meta *Meta, w *int8, dim, panels int)
+
+// Twin: dotGo.
+//
+//go:noescape
+func dot1VNNI(s *float32, lds int, q *int8, meta *Meta, w *int8, d *uint16, dim, panels int)
+
+// Twin: mulAddGo.
+//
+//go:noescape
+func mulAdd1VNNI(y *float32, ldy int, p *int8, meta *Meta, w *int8, dim, panels int)
+
+// Twin: quantizeGo.
+//
+//go:noescape
+func quantizeAVX2(q *int8, meta *Meta, x *float32, groups int)
+
+// weighAVX2: period is the number of groups in f. Twin: weighGo.
+//
+//go:noescape
+func weighAVX2(q *int8, meta *Meta, x *float32, groups int, f *float32, period int)
+
+func dotWithAVX2(s []float32, lds int, q []int8, meta []Meta, w []int8, d []uint16, rows, dim int) {
+	panels, groups := len(w)/(Panel*dim), dim/Group
+	for r := 0; r < rows; {
+		s, q, meta := &s[r*lds], &q[r*dim], &meta[r*groups]
+		switch left := rows - r; {
+		case left >= 4:
+			dot4AVX2(s, 4*lds, q, meta, &w[0], &d[0], dim, panels)
+			r += 4
+		case left >= 3:
+			dot3AVX2(s, 4*lds, q, meta, &w[0], &d[0], dim, panels)
+			r += 3
+		case left >= 2:
+			dot2AVX2(s, 4*lds, q, meta, &w[0], &d[0], dim, panels)
+			r += 2
+		default:
+			dot1AVX2(s, 4*lds, q, meta, &w[0], &d[0], dim, panels)
+			r += 1
+		}
+	}
+}
+
+func mulAddWithAVX2(y []float32, ldy int, p []int8, meta []Meta, w []int8, rows, dim int) {
+	panels, groups := len(w)/(Panel*dim), dim/Group
+	for r := 0; r < rows; {
+		y, p, meta := &y[r*ldy], &p[r*dim], &meta[r*groups]
+		switch left := rows - r; {
+		case left >= 4:
+			mulAdd4AVX2(y, 4*ldy, p, meta, &w[0], dim, panels)
+			r += 4
+		case left >= 3:
+			mulAdd3AVX2(y, 4*ldy, p, meta, &w[0], dim, panels)
+			r += 3
+		case left >= 2:
+			mulAdd2AVX2(y, 4*ldy, p, meta, &w[0], dim, panels)
+			r += 2
+		default:
+			mulAdd1AVX2(y, 4*ldy, p, meta, &w[0], dim, panels)
+			r += 1
+		}
+	}
+}
+
+func dotWithVNNI(s []float32, lds int, q []int8, meta []Meta, w []int8, d []uint16, rows, dim int) {
+	panels, groups := len(w)/(Panel*dim), dim/Group
+	for r := 0; r < rows; {
+		s, q, meta := &s[r*lds], &q[r*dim], &meta[r*groups]
+		switch left := rows - r; {
+		case left >= 8:
+			dot8VNNI(s, 4*lds, q, meta, &w[0], &d[0], dim, panels)
+			r += 8
+		case left >= 4:
+			dot4VNNI(s, 4*lds, q, meta, &w[0], &d[0], dim, panels)
+			r += 4
+		case left >= 3:
+			dot3VNNI(s, 4*lds, q, meta, &w[0], &d[0], dim, panels)
+			r += 3
+		case left >= 2:
+			dot2VNNI(s, 4*lds, q, meta, &w[0], &d[0], dim, panels)
+			r += 2
+		default:
+			dot1VNNI(s, 4*lds, q, meta, &w[0], &d[0], dim, panels)
+			r += 1
+		}
+	}
+}
+
+func mulAddWithVNNI(y []float32, ldy int, p []int8, meta []Meta, w []int8, rows, dim int) {
+	panels, groups := len(w)/(Panel*dim), dim/Group
+	for r := 0; r < rows; {
+		y, p, meta := &y[r*ldy], &p[r*dim], &meta[r*groups]
+		switch left := rows - r; {
+		case left >= 8:
+			mulAdd8VNNI(y, 4*ldy, p, meta, &w[0], dim, panels)
+			r += 8
+		case left >= 4:
+			mulAdd4VNNI(y, 4*ldy, p, meta, &w[0], dim, panels)
+			r += 4
+		case left >= 3:
+			mulAdd3VNNI(y, 4*ldy, p, meta, &w[0], dim, panels)
+			r += 3
+		case left >= 2:
+			mulAdd2VNNI(y, 4*ldy, p, meta, &w[0], dim, panels)
+			r += 2
+		default:
+			mulAdd1VNNI(y, 4*ldy, p, meta, &w[0], dim, panels)
+			r += 1
+		}
+	}
+}
+
+func quantizeWithAVX2(q []int8, meta []Meta, x []float32) {
+	quantizeAVX2(&q[0], &meta[0], &x[0], len(x)/Group)
+}
+
+func weighWithAVX2(q []int8, meta []Meta, x, f []float32) {
+	weighAVX2(&q[0], &meta[0], &x[0], len(x)/Group, &f[0], len(f)/Group)
+}
+
+var (
+	kernelsAVX2 = kernels{quantizeWithAVX2, weighWithAVX2, dotWithAVX2, mulAddWithAVX2}
+	kernelsVNNI = kernels{quantizeWithAVX2, weighWithAVX2, dotWithVNNI, mulAddWithVNNI}
+)
+
+func init() {
+	impl.Register("i8", impl.Impl{Name: cpu.AVX2.Name, Available: cpu.AVX2.Have, Install: use(&kernelsAVX2)})
+	impl.Register("i8", impl.Impl{Name: cpu.AVX512VNNI.Name, Available: cpu.AVX512VNNI.Have, Install: use(&kernelsVNNI)})
+}
