@@ -5,11 +5,12 @@ import (
 	"math"
 	"sync"
 
+	"github.com/godwit-ai/godwit/internal/i8"
 	"github.com/godwit-ai/godwit/seq"
 )
 
 // actBlock is the number of activations that share a scale in fast mode.
-const actBlock = 32
+const actBlock = i8.Group
 
 // metaLen is the number of float32 that describe a block of activations: its scale, the sum of its 32 integers, the sums
 // of the first and the last 16 (formats with groups of 16 need these), the three sums times the scale, and a zero that
@@ -30,10 +31,8 @@ type Input struct {
 // Rows is the number of rows given to Set.
 func (in *Input) Rows() int { return in.n }
 
-// Set takes x[n, cols]. Unless exact, rows that are whole blocks of 32 are quantised at once, in parallel: the scale is
-// the block's largest magnitude / 127, and a value is rounded to the nearest multiple of it, ties to even. A block that
-// holds a NaN or an infinity gets the scale NaN, so that it shows in every output it takes part in; one whose values
-// are all below 2^-100 counts as zero. Scratch comes from mem and must not be released before the last product. The
+// Set takes x[n, cols]. Unless exact, rows that are whole blocks of 32 are quantised at once, in parallel, as i8.Quantize
+// does: a block that holds a NaN or an infinity gets the scale NaN, so that it shows in every output it takes part in. Scratch comes from mem and must not be released before the last product. The
 // errors are ErrShape, for bad sizes, and those of team.
 func (in *Input) Set(x []float32, n, cols int, exact bool, team seq.Team, mem *seq.Arena) error {
 	if n < 0 || cols < 1 || n > math.MaxInt/cols || len(x) < n*cols {
@@ -74,29 +73,16 @@ func quantizeGo(q []int8, meta []float32, x []float32) {
 }
 
 func quantizeBlock(q *[actBlock]int8, meta *[metaLen]float32, x *[actBlock]float32) {
-	// Magnitudes compare as the integers of their bits, and so a NaN is larger than infinity and cannot get lost.
-	var top uint32
-	for _, v := range x {
-		top = max(top, math.Float32bits(v)&0x7fffffff)
-	}
-	switch {
-	case top >= 0x7f800000:
-		*q, *meta = [actBlock]int8{}, [metaLen]float32{float32(math.NaN())}
-		return
-	case top < (127-100)<<23: // 127/amax would overflow
-		*q, *meta = [actBlock]int8{}, [metaLen]float32{}
+	d := i8.QuantizeGroup(q, x).Scale
+	if d != d {
+		*meta = [metaLen]float32{d}
 		return
 	}
-	amax := math.Float32frombits(top)
-	inv := 127 / amax
-	const magic = 3 << 22 // adding it leaves no fraction bits: the addition rounds to the nearest integer, ties to even
 	var sum [2]int32
-	for i, v := range x {
-		r := int32(math.Float32bits(float32(v*inv)+magic)) - 0x4b400000
-		q[i] = int8(r)
-		sum[i/16] += r
+	for i, v := range q {
+		sum[i/16] += int32(v)
 	}
-	d, lo, hi := amax/127, float32(sum[0]), float32(sum[1])
+	lo, hi := float32(sum[0]), float32(sum[1])
 	*meta = [metaLen]float32{d, lo + hi, lo, hi, d * (lo + hi), d * lo, d * hi}
 }
 
