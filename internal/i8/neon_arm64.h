@@ -1,5 +1,5 @@
 // Instructions that Go's assembler lacks. Operands are register numbers in the order of the manual, which each macro's
-// comment follows.
+// comment follows; internal/lint checks that the encodings are what the comments say.
 
 // ADDP Vd.4S, Vn.4S, Vm.4S
 #define ADDP(Vd, Vn, Vm) WORD $(0x4ea0bc00 | ((Vm)<<16) | ((Vn)<<5) | (Vd))

@@ -1,5 +1,5 @@
 // Instructions that Go's assembler lacks. Operands are register numbers in the order of the manual, which each macro's
-// comment follows; the words_test.go of package quant checks that the encodings are what the comments say.
+// comment follows; internal/lint checks that the encodings are what the comments say.
 
 // FADD Vd.4S, Vn.4S, Vm.4S
 #define FADD(Vd, Vn, Vm) WORD $(0x4e20d400 | ((Vm)<<16) | ((Vn)<<5) | (Vd))
