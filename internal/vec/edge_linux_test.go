@@ -59,6 +59,7 @@ func edgeOnes(t *testing.T, n int, floats func(i, n int) []float32, words func(i
 	F16ToF32(y, h)
 	f16ToF32Go(want, h)
 	equal(t, "F16ToF32", n, y, want)
+	glueTwins(t, a, b, y)
 }
 
 // edgeRows runs the kernels of a vector and several rows.

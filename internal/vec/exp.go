@@ -76,40 +76,15 @@ func Softmax(x []float32) {
 // strip is how many elements the activations keep on the stack.
 const strip = 256
 
-// sigmoid sets y = 1/(1 + e^(−a·x)).
-func sigmoid(y, x []float32, a float32) {
-	for i, v := range x {
-		y[i] = -a * v
-	}
-	Exp(y, y)
-	for i, v := range y {
-		y[i] = 1 / (1 + v)
-	}
-}
-
-// SiLU sets y = x·σ(x); y and x may be the same.
-func SiLU(y, x []float32) {
+// SiLUMul sets y = gate·σ(gate)·up; y may be either.
+func SiLUMul(y, gated, up []float32) {
 	var s [strip]float32
-	for len(x) > 0 {
-		n := min(strip, len(x))
-		sigmoid(s[:n], x[:n], 1)
-		for i, v := range x[:n] {
-			y[i] = v * s[i]
-		}
-		y, x = y[n:], x[n:]
-	}
-}
-
-// SiLUMul sets y = silu(gate)·up; y may be either.
-func SiLUMul(y, gate, up []float32) {
-	var s [strip]float32
-	for len(gate) > 0 {
-		n := min(strip, len(gate))
-		SiLU(s[:n], gate[:n])
-		for i, v := range up[:n] {
-			y[i] = s[i] * v
-		}
-		y, gate, up = y[n:], gate[n:], up[n:]
+	for len(gated) > 0 {
+		n := min(strip, len(gated))
+		scaleTo(s[:n], gated[:n], -1)
+		Exp(s[:n], s[:n])
+		gate(y[:n], gated[:n], s[:n], up[:n])
+		y, gated, up = y[n:], gated[n:], up[n:]
 	}
 }
 
@@ -119,46 +94,15 @@ const (
 	geluB = 0.044715
 )
 
-// GELU sets y = gelu(x) in the tanh form; y and x may be the same.
-func GELU(y, x []float32) {
+// GELUMul sets y = gelu(gate)·up, gelu in the tanh form; y may be either.
+func GELUMul(y, gated, up []float32) {
 	var s [strip]float32
-	for len(x) > 0 {
-		n := min(strip, len(x))
-		for i, v := range x[:n] {
-			s[i] = float32(v * FMA(float32(v*v), geluB, 1))
-		}
-		sigmoid(s[:n], s[:n], geluA)
-		for i, v := range x[:n] {
-			y[i] = v * s[i]
-		}
-		y, x = y[n:], x[n:]
-	}
-}
-
-// GELUMul sets y = gelu(gate)·up; y may be either.
-func GELUMul(y, gate, up []float32) {
-	var s [strip]float32
-	for len(gate) > 0 {
-		n := min(strip, len(gate))
-		GELU(s[:n], gate[:n])
-		for i, v := range up[:n] {
-			y[i] = s[i] * v
-		}
-		y, gate, up = y[n:], gate[n:], up[n:]
-	}
-}
-
-// GELUErf sets y = ½x(1 + erf(x/√2)), computed in float64; y and x may be the same.
-func GELUErf(y, x []float32) {
-	for i, v := range x {
-		y[i] = float32(float64(0.5*float64(v)) * (1 + math.Erf(float64(v)*(1/math.Sqrt2))))
-	}
-}
-
-// ReLU sets y = max(x, 0); y and x may be the same.
-func ReLU(y, x []float32) {
-	for i, v := range x {
-		y[i] = max(v, 0)
+	for len(gated) > 0 {
+		n := min(strip, len(gated))
+		cubic(s[:n], gated[:n], geluA, geluB)
+		Exp(s[:n], s[:n])
+		gate(y[:n], gated[:n], s[:n], up[:n])
+		y, gated, up = y[n:], gated[n:], up[n:]
 	}
 }
 

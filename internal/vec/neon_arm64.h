@@ -7,6 +7,8 @@
 #define FSUB(Vd, Vn, Vm) WORD $(0x4ea0d400 | ((Vm)<<16) | ((Vn)<<5) | (Vd))
 // FMUL Vd.4S, Vn.4S, Vm.4S
 #define FMUL(Vd, Vn, Vm) WORD $(0x6e20dc00 | ((Vm)<<16) | ((Vn)<<5) | (Vd))
+// FDIV Vd.4S, Vn.4S, Vm.4S
+#define FDIV(Vd, Vn, Vm) WORD $(0x6e20fc00 | ((Vm)<<16) | ((Vn)<<5) | (Vd))
 // FMLA Vd.4S, Vn.4S, Vm.4S
 #define FMLA(Vd, Vn, Vm) WORD $(0x4e20cc00 | ((Vm)<<16) | ((Vn)<<5) | (Vd))
 // FADDP Vd.4S, Vn.4S, Vm.4S

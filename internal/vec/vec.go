@@ -203,29 +203,6 @@ func AbsMax(x []float32) float32 {
 	return m
 }
 
-// Scale multiplies y by a.
-func Scale(y []float32, a float32) {
-	for i := range y {
-		y[i] *= a
-	}
-}
-
-// Add adds x to y.
-func Add(y, x []float32) {
-	x = x[:len(y)]
-	for i := range y {
-		y[i] += x[i]
-	}
-}
-
-// Mul multiplies y by x, element by element.
-func Mul(y, x []float32) {
-	x = x[:len(y)]
-	for i := range y {
-		y[i] *= x[i]
-	}
-}
-
 // F16ToF32 widens IEEE halves; len(dst) elements.
 func F16ToF32(dst []float32, src []uint16) {
 	if simd {
@@ -242,41 +219,4 @@ func F32ToF16(dst []uint16, src []float32) {
 		return
 	}
 	f32ToF16Go(dst, src[:len(dst)])
-}
-
-// RMSNorm sets y = x / √(mean(x²) + eps) · w. A nil w stands for ones. y and x may be the same.
-func RMSNorm(y, x, w []float32, eps float32) {
-	ms := Dot(x, x) / float32(len(x))
-	r := 1 / float32(math.Sqrt(float64(ms+eps)))
-	y = y[:len(x)]
-	if w == nil {
-		for i, v := range x {
-			y[i] = v * r
-		}
-		return
-	}
-	w = w[:len(x)]
-	for i, v := range x {
-		y[i] = float32(v*r) * w[i]
-	}
-}
-
-// LayerNorm sets y = (x − mean) / √(variance + eps) · w + b. A nil w stands for ones, a nil b for zeros.
-func LayerNorm(y, x, w, b []float32, eps float32) {
-	y = y[:len(x)]
-	mean := Sum(x) / float32(len(x))
-	for i, v := range x {
-		y[i] = v - mean
-	}
-	r := 1 / float32(math.Sqrt(float64(Dot(y, y)/float32(len(x))+eps)))
-	for i := range y {
-		v := float32(y[i] * r)
-		if w != nil {
-			v = float32(v * w[i])
-		}
-		if b != nil {
-			v += b[i]
-		}
-		y[i] = v
-	}
 }

@@ -93,10 +93,33 @@ func twins(t *testing.T) {
 					t.Fatalf("F32ToF16(%x) = %x, want %x", math.Float32bits(a[i]), gh[i], v)
 				}
 			}
+			glueTwins(t, a, b, y)
 			if n < 150 {
 				rowTwins(t, rng, n, wild)
 			}
 		}
+	}
+}
+
+// glueTwins compares the passes over vectors, also in place, with loops over the definitions.
+func glueTwins(t *testing.T, a, b, y []float32) {
+	t.Helper()
+	n, k := len(y), float32(0.37)
+	for name, f := range map[string]struct{ got, want func(z []float32) }{
+		"Scale":   {func(z []float32) { Scale(z, k) }, func(z []float32) { scaleGo(z, z, k) }},
+		"scaleTo": {func(z []float32) { scaleTo(z, a, k) }, func(z []float32) { scaleGo(z, a, k) }},
+		"Add":     {func(z []float32) { Add(z, a) }, func(z []float32) { addGo(z, a) }},
+		"Mul":     {func(z []float32) { Mul(z, a) }, func(z []float32) { mulGo(z, a) }},
+		"cubic":   {func(z []float32) { cubic(z, a, k, 3) }, func(z []float32) { cubicGo(z, a, -k, 3) }},
+		"gate":    {func(z []float32) { gate(z, a, z, b) }, func(z []float32) { gateGo(z, a, z, b) }},
+		"RMSNorm": {func(z []float32) { RMSNorm(z, a, b, 0.1) }, func(z []float32) {
+			normGo(z, a, b, 1/float32(math.Sqrt(float64(dotGo(a, a)/float32(n)+0.1))))
+		}},
+	} {
+		got, want := append([]float32{}, y...), append([]float32{}, y...)
+		f.got(got)
+		f.want(want)
+		equal(t, name, n, got, want)
 	}
 }
 
@@ -184,11 +207,9 @@ func TestActivations(t *testing.T) {
 			f    func(y, x []float32)
 			want float64
 		}{
-			"SiLU":    {SiLU, x / (1 + math.Exp(-x))},
-			"GELU":    {GELU, 0.5 * x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))},
-			"GELUErf": {GELUErf, 0.5 * x * (1 + math.Erf(x/math.Sqrt2))},
+			"SiLUMul": {func(y, x []float32) { SiLUMul(y, x, []float32{1}) }, x / (1 + math.Exp(-x))},
+			"GELUMul": {func(y, x []float32) { GELUMul(y, x, []float32{1}) }, 0.5 * x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))},
 			"Tanh":    {Tanh, math.Tanh(x)},
-			"ReLU":    {ReLU, max(x, 0)},
 		} {
 			y := []float32{0}
 			c.f(y, in)
