@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/godwit-ai/godwit/internal/par"
+	"github.com/godwit-ai/godwit/seq"
 )
 
 // benchShapes are the attention layers of the two real models.
@@ -77,5 +78,47 @@ func BenchmarkDecode(b *testing.B) {
 				}
 			}
 		}
+	}
+}
+
+// BenchmarkDecodeModel reports how fast a token reads the caches of 30 layers, which no CPU's cache holds.
+func BenchmarkDecodeModel(b *testing.B) {
+	const layers, depth = 30, 8192
+	for name, sh := range benchShapes {
+		for _, kv := range codecs.names() {
+			var sessions []*runner
+			for range layers {
+				r, done := benchSession(b, kv, sh, depth+64, 64, 2)
+				defer done()
+				for r.st.Len() < depth {
+					r.fill(64)
+				}
+				sessions = append(sessions, r)
+			}
+			b.Run(fmt.Sprintf("%s/kv=%s", name, kv), func(b *testing.B) {
+				b.SetBytes(layers * depth * int64(sessions[0].c.slot()) / Tile)
+				for b.Loop() {
+					for _, r := range sessions {
+						if err := r.st.Rewind(depth - 1); err != nil {
+							b.Fatal(err)
+						}
+						if err := r.feed(1); err != nil {
+							b.Fatal(err)
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+// fill stores the next n rows without attending.
+func (r *runner) fill(n int) {
+	s := r.st.(*state)
+	r.at = seq.Step{First: s.n, N: n, Mem: &r.mem}
+	j := job{s: s, at: &r.at, k: r.f.k, v: r.f.v, turn: make([]float32, n*r.c.pos.Width()), width: r.c.pos.Width()}
+	s.extend(s.n + n)
+	for i := range n {
+		j.store(i)
 	}
 }
