@@ -283,6 +283,9 @@ func (j *job) load(w *worker, head, r0, n int) {
 				c.pos.Apply(dst[g*sh.Dim:][:sh.Dim], j.turn[(r0+i)*j.width:][:j.width])
 			}
 		}
+		for g := 0; c.keyTurn != nil && g < c.group; g++ {
+			c.keyTurn.Turn(dst[g*sh.Dim:][:sh.Dim])
+		}
 		w.part.f[0] = c.scale
 		vec.ScaleRows(dst, w.part.f[:1], width)
 	}
@@ -498,6 +501,9 @@ func (j *job) finish(all softmax, head, r0 int) {
 		if sum != 0 {
 			all.f[0] = 1 / sum
 			vec.ScaleRows(dst, all.f[:1], sh.VDim)
+		}
+		if c.valTurn != nil {
+			c.valTurn.Back(dst)
 		}
 	}
 }

@@ -18,13 +18,16 @@ type ints struct {
 	scale   []float32 // [Tile] of values
 	visible []float32 // [Tile] the same, 0 for rows that the query does not see
 	rest    []float32 // [rows, 16] results of the last panel if it is not full
+	room    []int8    // of a tile of keys or values that is unpacked
 }
 
 func (c *Core) padded() int { return (c.shape.Dim + i8.Group - 1) / i8.Group * i8.Group }
 
 // takeInts takes what the layer needs for rows query rows.
 func (c *Core) takeInts(mem *seq.Arena, rows int) (w ints) {
+	room := 0
 	if c.keyInts != nil {
+		room = c.keyInts.Room()
 		dim := c.padded()
 		w.q, w.qMeta = seq.Take[int8](mem, rows*dim), i8.Metas(seq.Take[uint64](mem, rows*dim/i8.Group))
 		if dim != c.shape.Dim {
@@ -32,12 +35,14 @@ func (c *Core) takeInts(mem *seq.Arena, rows int) (w ints) {
 		}
 	}
 	if c.valInts != nil {
+		room = max(room, c.valInts.Room())
 		w.p, w.pMeta = seq.Take[int8](mem, rows*Tile), i8.Metas(seq.Take[uint64](mem, rows*Tile/i8.Group))
 		w.scale, w.visible = seq.Take[float32](mem, Tile), seq.Take[float32](mem, Tile)
 		if c.shape.VDim%i8.Panel != 0 {
 			w.rest = seq.Take[float32](mem, rows*i8.Panel)
 		}
 	}
+	w.room = seq.Take[int8](mem, room)
 	return w
 }
 
@@ -58,7 +63,7 @@ func (c *Core) queries(w *ints, q []float32) {
 // intLogits sets s[rows, Tile] to the products of rows from row from on with a tile of keys.
 func (c *Core) intLogits(s []float32, w *ints, tile []byte, from, rows int) {
 	pad := c.padded()
-	keys, scales := c.keyInts.Ints(tile)
+	keys, scales := c.keyInts.Ints(tile, w.room)
 	i8.Dot(s, Tile, w.q[from*pad:], w.qMeta[from*pad/i8.Group:], keys, scales, rows, pad)
 }
 
@@ -66,7 +71,7 @@ func (c *Core) intLogits(s []float32, w *ints, tile []byte, from, rows int) {
 func (j *job) intValues(w *worker, m softmax, tile []byte, from, to, t int) {
 	c, n := j.s.core, &w.ints
 	g, dim := c.group, c.shape.VDim
-	values, scales := c.valInts.Ints(tile)
+	values, scales := c.valInts.Ints(tile, n.room)
 	vec.F16ToF32(n.scale, scales)
 	for i := from; i < to; {
 		v, e := &w.see[i], i+1
@@ -91,7 +96,7 @@ func (j *job) intValues(w *worker, m softmax, tile []byte, from, to, t int) {
 	for r := range rows {
 		copy(n.rest[r*i8.Panel:], out[r*dim+full:(r+1)*dim])
 	}
-	i8.MulAdd(n.rest, i8.Panel, n.p, n.pMeta, values[full*Tile:], rows, Tile)
+	i8.MulAdd(n.rest, i8.Panel, n.p, n.pMeta, values[full*Tile:][:i8.Panel*Tile], rows, Tile)
 	for r := range rows {
 		copy(out[r*dim+full:(r+1)*dim], n.rest[r*i8.Panel:])
 	}

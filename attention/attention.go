@@ -71,7 +71,16 @@ type Multiplier interface {
 type Integers interface {
 	// Ints returns a tile of keys as panels [Tile/16, dim/4, 16, 4] with scales [Tile/16, dim/32, 16], dim rounded up to a
 	// multiple of 32; one of values as panels [dim/16, Tile/4, 16, 4], dim rounded up to a multiple of 16, with scales [Tile].
-	Ints(tile []byte) (ints []int8, scales []uint16)
+	// They lie in the tile, or are unpacked to room.
+	Ints(tile []byte, room []int8) (ints []int8, scales []uint16)
+	Room() int // length of room
+}
+
+// Turned is Rows that hold vectors in another orthonormal basis than they are put in. Queries are turned into that of keys, the
+// sums of values back from theirs.
+type Turned interface {
+	Turn(x []float32) // one vector, into the basis of the tiles
+	Back(x []float32) // and back
 }
 
 // Layout says where tiles live.

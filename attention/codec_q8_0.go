@@ -31,14 +31,17 @@ func (d q8Keys) groups() int { return (int(d) + i8.Group - 1) / i8.Group }
 
 func (d q8Keys) Size() int { return d.groups() * (i8.Group + 2) * Tile }
 
+// Room implements Integers.
+func (d q8Keys) Room() int { return 0 }
+
 // Ints implements Integers.
-func (d q8Keys) Ints(tile []byte) ([]int8, []uint16) {
+func (d q8Keys) Ints(tile []byte, _ []int8) ([]int8, []uint16) {
 	n := d.groups() * i8.Group * Tile
 	return floats[int8](tile[:n]), floats[uint16](tile[n:])
 }
 
 func (d q8Keys) Put(tile []byte, row int, x []float32) {
-	ints, scales := d.Ints(tile)
+	ints, scales := d.Ints(tile, nil)
 	groups, at := d.groups(), row%i8.Panel
 	ints = ints[row/i8.Panel*i8.Panel*groups*i8.Group:]
 	scales = scales[row/i8.Panel*i8.Panel*groups:]
@@ -65,7 +68,7 @@ func storedScale(x float32) uint16 {
 }
 
 func (d q8Keys) Get(dst []float32, tile []byte, n int) {
-	ints, scales := d.Ints(tile)
+	ints, scales := d.Ints(tile, nil)
 	groups := d.groups()
 	for row := range n {
 		p, at := row/i8.Panel, row%i8.Panel
@@ -83,14 +86,17 @@ func (d q8Values) panels() int { return (int(d) + i8.Panel - 1) / i8.Panel }
 
 func (d q8Values) Size() int { return d.panels()*i8.Panel*Tile + 2*Tile }
 
+// Room implements Integers.
+func (d q8Values) Room() int { return 0 }
+
 // Ints implements Integers.
-func (d q8Values) Ints(tile []byte) ([]int8, []uint16) {
+func (d q8Values) Ints(tile []byte, _ []int8) ([]int8, []uint16) {
 	n := d.panels() * i8.Panel * Tile
 	return floats[int8](tile[:n]), floats[uint16](tile[n:])
 }
 
 func (d q8Values) Put(tile []byte, row int, x []float32) {
-	ints, scales := d.Ints(tile)
+	ints, scales := d.Ints(tile, nil)
 	var top uint32 // magnitudes compare as the integers of their bits, NaN above infinity
 	for _, v := range x[:d] {
 		top = max(top, math.Float32bits(v)&0x7fffffff)
@@ -114,7 +120,7 @@ func (d q8Values) Put(tile []byte, row int, x []float32) {
 }
 
 func (d q8Values) Get(dst []float32, tile []byte, n int) {
-	ints, scales := d.Ints(tile)
+	ints, scales := d.Ints(tile, nil)
 	for row := range n {
 		scale := vec.H2F(scales[row])
 		for i := range int(d) {

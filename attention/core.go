@@ -21,6 +21,8 @@ type Core struct {
 	valMul  Multiplier // nil: values are decoded first
 	keyInts Integers   // nil: keys are not multiplied as integers
 	valInts Integers   // nil: values are not
+	keyTurn Turned     // nil: keys are in the basis of queries
+	valTurn Turned     // nil: values are in the basis of results
 	scale   float32
 	group   int // query heads per KV head
 	height  int // queries in a query tile
@@ -60,6 +62,8 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 	c.valMul, _ = c.value.(Multiplier)
 	c.keyInts, _ = c.key.(Integers)
 	c.valInts, _ = c.value.(Integers)
+	c.keyTurn, _ = c.key.(Turned)
+	c.valTurn, _ = c.value.(Turned)
 	if n := len(l.Score.Sinks); n != 0 && n != sh.Heads {
 		return clash(fmt.Sprintf("%d sink logits", n), sh, errors.New("one for each query head is needed"))
 	}

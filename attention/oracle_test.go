@@ -2,6 +2,7 @@ package attention
 
 import (
 	"math"
+	"math/bits"
 	"strconv"
 	"strings"
 	"testing"
@@ -172,8 +173,8 @@ func known[D any](defs map[string]D, sum []part) bool {
 	return true
 }
 
-// turner returns what puts the position of row pos into a vector.
-func (f *fixture) turner(t testing.TB) func(x []float64, pos int) {
+// positions returns what puts the position of row pos into a vector.
+func (f *fixture) positions(t testing.TB) func(x []float64, pos int) {
 	sum := readSum(readPlan(f.text)["pos"])
 	if known(oraclePositions, sum[:1]) && known(oracleScalings, sum[1:]) {
 		return func(x []float64, pos int) { oraclePositions[sum[0].name](f, sum, x, pos) }
@@ -245,6 +246,7 @@ func stored(t testing.TB, codec Codec, keys bool) func(x []float64) {
 		for i := range x {
 			x[i] = float64(all[first+i*step])
 		}
+		copy(x, turner(t, codec, keys)(x))
 	}
 }
 
@@ -252,7 +254,7 @@ func stored(t testing.TB, codec Codec, keys bool) func(x []float64) {
 func (f *fixture) oracle(t testing.TB) []float64 {
 	t.Helper()
 	l, sh := f.layer.filled(), f.shape
-	turn, putKey, putValue := f.turner(t), stored(t, l.Key, true), stored(t, l.Value, false)
+	turn, putKey, putValue := f.positions(t), stored(t, l.Key, true), stored(t, l.Value, false)
 	wide := func(x []float32, after ...func([]float64)) []float64 {
 		y := make([]float64, len(x))
 		for i, v := range x {
@@ -278,7 +280,7 @@ func (f *fixture) oracle(t testing.TB) []float64 {
 		for h := kv * group; h < (kv+1)*group; h++ {
 			for i := range f.n {
 				q := wide(f.q[(i*sh.Heads+h)*sh.Dim:][:sh.Dim], func(x []float64) { turn(x, i) })
-				f.softmax(out[(i*sh.Heads+h)*sh.VDim:][:sh.VDim], q, ks[:i+1], vs[:i+1], scale, h, func(k int) bool { return sees(i, k) })
+				f.softmax(t, out[(i*sh.Heads+h)*sh.VDim:][:sh.VDim], q, ks[:i+1], vs[:i+1], scale, h, func(k int) bool { return sees(i, k) })
 			}
 		}
 	}
@@ -286,11 +288,17 @@ func (f *fixture) oracle(t testing.TB) []float64 {
 }
 
 // softmax is one query: o = Σ p·v / Σ p over the keys that it sees.
-func (f *fixture) softmax(o, q []float64, ks, vs [][]float64, scale float64, head int, sees func(k int) bool) {
+func (f *fixture) softmax(t testing.TB, o, q []float64, ks, vs [][]float64, scale float64, head int, sees func(k int) bool) {
 	logits, high, sum, score := make([]float64, len(ks)), math.Inf(-1), 0.0, f.layer.Score
 	intKeys, intValues := f.integers()
+	l := f.layer.filled()
+	turn := func(x []float64) []float64 { return x }
 	if intKeys {
-		q = rounded(q)
+		keys := turner(t, l.Key, true)
+		q = keys(rounded(keys(q))) // the turns are their own inverses
+	}
+	if intValues {
+		turn = turner(t, l.Value, false)
 	}
 	if score.Sinks != nil {
 		high = float64(score.Sinks[head])
@@ -319,10 +327,10 @@ func (f *fixture) softmax(o, q []float64, ks, vs [][]float64, scale float64, hea
 			ps[j] = math.Exp(x - high)
 			sum += ps[j]
 		}
-		if scales[j] = 1; intValues { // the row's largest value is 127 of these
+		if scales[j] = 1; intValues { // the row's largest value is so many of these
 			scales[j] = 0
-			for _, v := range vs[j] {
-				scales[j] = max(scales[j], math.Abs(v)/127)
+			for _, v := range turn(vs[j]) {
+				scales[j] = max(scales[j], math.Abs(v)/oracleLevels[l.Value.String()])
 			}
 		}
 		ps[j] *= scales[j]
@@ -341,6 +349,38 @@ func (f *fixture) softmax(o, q []float64, ks, vs [][]float64, scale float64, hea
 		if sum != 0 {
 			o[d] /= sum
 		}
+	}
+}
+
+// oracleLevels are the integers that the largest value of a row has.
+var oracleLevels = map[string]float64{"q8_0": 127, "q4": 8}
+
+// turner returns the change of basis of a codec's tiles, from one definition for all: Walsh–Hadamard matrices have the element
+// (−1)^popcount(i&j) / √n.
+func turner(t testing.TB, codec Codec, keys bool) func(x []float64) []float64 {
+	return func(x []float64) []float64 {
+		rows, err := codec.Values(len(x))
+		if keys {
+			rows, err = codec.Keys(len(x))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := rows.(Turned); !ok {
+			return x
+		}
+		n := 1
+		for len(x)%(2*n) == 0 {
+			n *= 2
+		}
+		y := make([]float64, len(x))
+		for i := range y {
+			for j := range n {
+				sign := 1 - 2*float64(bits.OnesCount(uint(i%n&j))%2)
+				y[i] += sign * x[i/n*n+j] / math.Sqrt(float64(n))
+			}
+		}
+		return y
 	}
 }
 

@@ -157,16 +157,32 @@ func mulAddGo(y []float32, ldy int, p []int8, meta []Meta, w []int8, rows, dim i
 	}
 }
 
+// Unpack4 unpacks nibbles: lo[i] is the low one of src[i] less 8, hi[i] the high one. len(src) is a multiple of 64.
+func Unpack4(lo, hi []int8, src []byte) {
+	if len(src) == 0 {
+		return
+	}
+	_, _ = lo[len(src)-1], hi[len(src)-1]
+	active.unpack4(lo, hi, src)
+}
+
+func unpack4Go(lo, hi []int8, src []byte) {
+	for i, b := range src {
+		lo[i], hi[i] = int8(b&15)-8, int8(b>>4)-8
+	}
+}
+
 // kernels is one implementation of the package's functions.
 type kernels struct {
 	quantize func(q []int8, meta []Meta, x []float32)
 	weigh    func(q []int8, meta []Meta, x, f []float32)
 	dot      func(s []float32, lds int, q []int8, meta []Meta, w []int8, d []uint16, rows, dim int)
 	mulAdd   func(y []float32, ldy int, p []int8, meta []Meta, w []int8, rows, dim int)
+	unpack4  func(lo, hi []int8, src []byte)
 }
 
 var (
-	kernelsGo = kernels{quantizeGo, weighGo, dotGo, mulAddGo}
+	kernelsGo = kernels{quantizeGo, weighGo, dotGo, mulAddGo, unpack4Go}
 	active    = &kernelsGo // the implementation in use
 )
 

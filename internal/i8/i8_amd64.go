@@ -197,6 +197,13 @@ func mulAddWithVNNI(y []float32, ldy int, p []int8, meta []Meta, w []int8, rows,
 	}
 }
 
+// unpack4AVX2: n is a positive multiple of 64. Twin: unpack4Go.
+//
+//go:noescape
+func unpack4AVX2(lo, hi *int8, src *byte, n int)
+
+func unpack4WithAVX2(lo, hi []int8, src []byte) { unpack4AVX2(&lo[0], &hi[0], &src[0], len(src)) }
+
 func quantizeWithAVX2(q []int8, meta []Meta, x []float32) {
 	quantizeAVX2(&q[0], &meta[0], &x[0], len(x)/Group)
 }
@@ -206,8 +213,8 @@ func weighWithAVX2(q []int8, meta []Meta, x, f []float32) {
 }
 
 var (
-	kernelsAVX2 = kernels{quantizeWithAVX2, weighWithAVX2, dotWithAVX2, mulAddWithAVX2}
-	kernelsVNNI = kernels{quantizeWithAVX2, weighWithAVX2, dotWithVNNI, mulAddWithVNNI}
+	kernelsAVX2 = kernels{quantizeWithAVX2, weighWithAVX2, dotWithAVX2, mulAddWithAVX2, unpack4WithAVX2}
+	kernelsVNNI = kernels{quantizeWithAVX2, weighWithAVX2, dotWithVNNI, mulAddWithVNNI, unpack4WithAVX2}
 )
 
 func init() {

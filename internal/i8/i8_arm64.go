@@ -121,6 +121,13 @@ func mulAddWithNEON(y []float32, ldy int, p []int8, meta []Meta, w []int8, rows,
 	}
 }
 
+// unpack4NEON: n is a positive multiple of 64. Twin: unpack4Go.
+//
+//go:noescape
+func unpack4NEON(lo, hi *int8, src *byte, n int)
+
+func unpack4WithNEON(lo, hi []int8, src []byte) { unpack4NEON(&lo[0], &hi[0], &src[0], len(src)) }
+
 func quantizeWithNEON(q []int8, meta []Meta, x []float32) {
 	quantizeNEON(&q[0], &meta[0], &x[0], len(x)/Group)
 }
@@ -130,8 +137,8 @@ func weighWithNEON(q []int8, meta []Meta, x, f []float32) {
 }
 
 var (
-	kernelsNEON = kernels{quantizeWithNEON, weighWithNEON, dotWithNEON, mulAddWithNEON}
-	kernelsDot  = kernels{quantizeWithNEON, weighWithNEON, dotWithDot, mulAddWithDot}
+	kernelsNEON = kernels{quantizeWithNEON, weighWithNEON, dotWithNEON, mulAddWithNEON, unpack4WithNEON}
+	kernelsDot  = kernels{quantizeWithNEON, weighWithNEON, dotWithDot, mulAddWithDot, unpack4WithNEON}
 )
 
 func init() {

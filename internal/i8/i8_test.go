@@ -13,6 +13,7 @@ import (
 // memory hands out the arguments of one call; number i of the call has its own.
 type memory interface {
 	int8s(i, n int) []int8
+	bytes(i, n int) []byte
 	uint16s(i, n int) []uint16
 	float32s(i, n int) []float32
 	metas(i, n int) []Meta
@@ -21,6 +22,7 @@ type memory interface {
 type heap struct{}
 
 func (heap) int8s(_, n int) []int8       { return make([]int8, n) }
+func (heap) bytes(_, n int) []byte       { return make([]byte, n) }
 func (heap) uint16s(_, n int) []uint16   { return make([]uint16, n) }
 func (heap) float32s(_, n int) []float32 { return make([]float32, n) }
 func (heap) metas(_, n int) []Meta       { return make([]Meta, n) }
@@ -81,6 +83,15 @@ func differ(m memory, rng *rand.Rand, rows, groups, panels, gap int) string {
 	for i := range w {
 		w[i] = int8(rng.IntN(256))
 	}
+	packed, lo, hi := m.bytes(5, 64*panels), m.int8s(6, 64*panels), m.int8s(7, 64*panels)
+	for i := range packed {
+		packed[i] = byte(rng.Uint32())
+	}
+	wantLo, wantHi := make([]int8, len(lo)), make([]int8, len(hi))
+	unpack4Go(wantLo, wantHi, packed)
+	if Unpack4(lo, hi, packed); fmt.Sprint(lo, hi) != fmt.Sprint(wantLo, wantHi) {
+		return fmt.Sprintf("Unpack4 of %d bytes", len(packed))
+	}
 	one := []float32{0}
 	for i := range d {
 		values(rng, one)
@@ -134,15 +145,16 @@ func TestTwins(t *testing.T) {
 // TestTwinsReject damages an implementation and wants the comparison to notice.
 func TestTwinsReject(t *testing.T) {
 	for name, bad := range map[string]kernels{
-		"quantize": {func(q []int8, meta []Meta, x []float32) { quantizeGo(q, meta, x); meta[0].Bias++ }, weighGo, dotGo, mulAddGo},
-		"weigh":    {quantizeGo, func(q []int8, meta []Meta, x, f []float32) { weighGo(q, meta, x, f); q[len(q)-1]++ }, dotGo, mulAddGo},
+		"quantize": {func(q []int8, meta []Meta, x []float32) { quantizeGo(q, meta, x); meta[0].Bias++ }, weighGo, dotGo, mulAddGo, unpack4Go},
+		"weigh":    {quantizeGo, func(q []int8, meta []Meta, x, f []float32) { weighGo(q, meta, x, f); q[len(q)-1]++ }, dotGo, mulAddGo, unpack4Go},
 		"dot": {quantizeGo, weighGo, func(s []float32, lds int, q []int8, meta []Meta, w []int8, d []uint16, rows, dim int) {
 			dotGo(s, lds, q, meta, w, d, rows, dim)
 			for i := range s[:Panel] {
 				s[i] = 1 - s[i]
 			}
-		}, mulAddGo},
-		"mulAdd": {quantizeGo, weighGo, dotGo, func(y []float32, ldy int, p []int8, meta []Meta, w []int8, rows, dim int) {}},
+		}, mulAddGo, unpack4Go},
+		"mulAdd":  {quantizeGo, weighGo, dotGo, func(y []float32, ldy int, p []int8, meta []Meta, w []int8, rows, dim int) {}, unpack4Go},
+		"unpack4": {quantizeGo, weighGo, dotGo, mulAddGo, func(lo, hi []int8, src []byte) {}},
 	} {
 		old := active
 		active = &bad

@@ -1,0 +1,25 @@
+#include "textflag.h"
+
+// func unpack4NEON(lo, hi *int8, src *byte, n int)
+TEXT ·unpack4NEON(SB), NOSPLIT, $0-32
+	MOVD lo+0(FP), R0
+	MOVD hi+8(FP), R1
+	MOVD src+16(FP), R2
+	MOVD n+24(FP), R3
+	VMOVI $15, V15.B16
+	VMOVI $8, V14.B16
+loop:
+	VLD1.P 32(R2), [V0.B16, V1.B16]
+	VUSHR $4, V0.B16, V2.B16
+	VUSHR $4, V1.B16, V3.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VAND V15.B16, V1.B16, V1.B16
+	VSUB V14.B16, V0.B16, V0.B16
+	VSUB V14.B16, V1.B16, V1.B16
+	VSUB V14.B16, V2.B16, V2.B16
+	VSUB V14.B16, V3.B16, V3.B16
+	VST1.P [V0.B16, V1.B16], 32(R0)
+	VST1.P [V2.B16, V3.B16], 32(R1)
+	SUBS $32, R3, R3
+	BNE loop
+	RET
