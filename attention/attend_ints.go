@@ -18,7 +18,7 @@ type ints struct {
 	scale   []float32 // [Tile] of values
 	visible []float32 // [Tile] the same, 0 for rows that the query does not see
 	rest    []float32 // [rows, 16] results of the last panel if it is not full
-	room    []int8    // of a tile of keys or values that is unpacked
+	room    []int8    // [Room] a tile of keys or values, unpacked
 }
 
 func (c *Core) padded() int { return (c.shape.Dim + i8.Group - 1) / i8.Group * i8.Group }

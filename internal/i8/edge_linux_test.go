@@ -16,7 +16,6 @@ type edges struct {
 }
 
 func (e *edges) int8s(i, n int) []int8       { return testenv.At[int8](e.at[i], e.begin, n) }
-func (e *edges) bytes(i, n int) []byte       { return testenv.At[byte](e.at[i], e.begin, n) }
 func (e *edges) uint16s(i, n int) []uint16   { return testenv.At[uint16](e.at[i], e.begin, n) }
 func (e *edges) float32s(i, n int) []float32 { return testenv.At[float32](e.at[i], e.begin, n) }
 func (e *edges) metas(i, n int) []Meta {

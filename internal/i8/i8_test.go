@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"unsafe"
 
 	"github.com/godwit-ai/godwit/internal/impl"
 	"github.com/godwit-ai/godwit/internal/vec"
@@ -13,7 +14,6 @@ import (
 // memory hands out the arguments of one call; number i of the call has its own.
 type memory interface {
 	int8s(i, n int) []int8
-	bytes(i, n int) []byte
 	uint16s(i, n int) []uint16
 	float32s(i, n int) []float32
 	metas(i, n int) []Meta
@@ -22,10 +22,13 @@ type memory interface {
 type heap struct{}
 
 func (heap) int8s(_, n int) []int8       { return make([]int8, n) }
-func (heap) bytes(_, n int) []byte       { return make([]byte, n) }
 func (heap) uint16s(_, n int) []uint16   { return make([]uint16, n) }
 func (heap) float32s(_, n int) []float32 { return make([]float32, n) }
 func (heap) metas(_, n int) []Meta       { return make([]Meta, n) }
+
+func asBytes(x []int8) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
+}
 
 // values are n numbers of a kind of rows: ordinary, with outliers, tiny, huge, all alike, or with what is no number.
 func values(rng *rand.Rand, x []float32) {
@@ -83,7 +86,7 @@ func differ(m memory, rng *rand.Rand, rows, groups, panels, gap int) string {
 	for i := range w {
 		w[i] = int8(rng.IntN(256))
 	}
-	packed, lo, hi := m.bytes(5, 64*panels), m.int8s(6, 64*panels), m.int8s(7, 64*panels)
+	packed, lo, hi := asBytes(m.int8s(5, 64*panels)), m.int8s(6, 64*panels), m.int8s(7, 64*panels)
 	for i := range packed {
 		packed[i] = byte(rng.Uint32())
 	}
