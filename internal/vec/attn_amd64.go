@@ -22,7 +22,11 @@ func scaleAVX2(y *float32, n int, a float32)
 
 func mulAddSIMD(c, a, b []float32, m, k, n, lda, ldb, ldc int) {
 	w := n &^ (lanes - 1)
-	if w > 0 {
+	switch {
+	case w == 0:
+	case wide:
+		mulAddAVX512(&c[0], &a[0], &b[0], m, k, w, 4*lda, 4*ldb, 4*ldc)
+	default:
 		mulAddAVX2(&c[0], &a[0], &b[0], m, k, w, 4*lda, 4*ldb, 4*ldc)
 	}
 	if w < n {
@@ -41,10 +45,18 @@ func mulAddF16SIMD(c, a []float32, b []uint16, m, k, n, lda, ldb, ldc int) {
 }
 
 func softTileSIMD(s, max, sum, f []float32) {
+	if wide && len(max) > 1 { // one row is all latency
+		softTileAVX512(&s[0], &max[0], &sum[0], &f[0], len(max))
+		return
+	}
 	softTileAVX2(&s[0], &max[0], &sum[0], &f[0], len(max))
 }
 
 func scaleRowsSIMD(y, f []float32, n int) {
+	if wide {
+		scaleRowsAVX512(&y[0], &f[0], n, len(f))
+		return
+	}
 	w := n &^ 7
 	for r, a := range f {
 		if a != 1 {

@@ -3,6 +3,7 @@ package vec
 import (
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 
 	"github.com/godwit-ai/godwit/internal/impl"
@@ -51,7 +52,7 @@ func TestSoftTile(t *testing.T) {
 	impl.Each("vec", func(name string) {
 		rng := rand.New(rand.NewPCG(9, 10))
 		for round := range 400 {
-			rows, wild := 1+rng.IntN(7), round%3 == 0
+			rows, wild := 1+rng.IntN(40), round%3 == 0
 			s, high, sum := numbers(rng, rows*TileCols, wild), numbers(rng, rows, wild), numbers(rng, rows, wild)
 			for r := range rows {
 				if rng.IntN(3) == 0 {
@@ -71,9 +72,9 @@ func TestSoftTile(t *testing.T) {
 			equal(t, name+" SoftTile sum", rows, l1, l2)
 			equal(t, name+" SoftTile f", rows, f1, f2)
 
-			n := rng.IntN(70)
+			n := rng.IntN(150)
 			y := numbers(rng, rows*n+1, wild)
-			f1[0] = 1
+			f1[rng.IntN(rows)] = 1
 			y1, y2 := clone(y), clone(y)
 			ScaleRows(y1, f1[:rows], n)
 			scaleRowsGo(y2, f1[:rows], n)
@@ -83,20 +84,31 @@ func TestSoftTile(t *testing.T) {
 }
 
 func BenchmarkSoftTile(b *testing.B) {
-	s, m, l, f := make([]float32, 96*TileCols), make([]float32, 96), make([]float32, 96), make([]float32, 96)
-	for b.Loop() {
-		SoftTile(s, m, l, f)
+	for _, rows := range []int{1, 3, 96} {
+		b.Run(strconv.Itoa(rows), func(b *testing.B) {
+			s, m, l, f := make([]float32, rows*TileCols), make([]float32, rows), make([]float32, rows), make([]float32, rows)
+			for b.Loop() {
+				SoftTile(s, m, l, f)
+			}
+		})
 	}
 }
 
 func BenchmarkMulAdd(b *testing.B) {
-	for _, m := range []int{1, 3, 96} {
-		b.Run(map[int]string{1: "1", 3: "3", 96: "96"}[m], func(b *testing.B) {
+	for _, m := range []int{1, 2, 3, 4, 96} {
+		b.Run(strconv.Itoa(m), func(b *testing.B) {
 			x, y, c := make([]float32, m*64), make([]float32, 64*64), make([]float32, m*64)
 			for b.Loop() {
 				MulAdd(c, x, y, m, 64, 64, 64, 64, 64)
 			}
 			b.ReportMetric(float64(2*m*64*64)*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOPS")
 		})
+	}
+}
+
+func BenchmarkScaleRows(b *testing.B) {
+	y, f := make([]float32, 64*64), make([]float32, 64)
+	for b.Loop() {
+		ScaleRows(y, f, 64)
 	}
 }

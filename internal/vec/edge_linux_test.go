@@ -80,4 +80,35 @@ func edgeRows(t *testing.T, n, rows, stride int, floats func(i, n int) []float32
 	AxpyRowsF16(q, s, h, stride)
 	axpyRowsF16Go(want[:n], s, h, stride)
 	equal(t, "AxpyRowsF16", n, q, want[:n])
+	// The products have n columns here, rows rows and few terms; SoftTile's tiles are 64 wide whatever n is.
+	c, a, terms := floats(0, room), floats(1, 3*rows), 3
+	b, w := floats(2, 2*stride+n), words(3, 2*stride+n)
+	want = append(want[:0], c...)
+	MulAdd(c, a, b, rows, terms, n, terms, stride, stride)
+	mulAddGo(want, a, b, rows, terms, n, terms, stride, stride)
+	equal(t, "MulAdd", n, c, want)
+	MulAddF16(c, a, w, rows, terms, n, terms, stride, stride)
+	mulAddF16Go(want, a, w, rows, terms, n, terms, stride, stride)
+	equal(t, "MulAddF16", n, c, want)
+	y, f := floats(0, rows*n), floats(1, rows)
+	want = append(want[:0], y...)
+	ScaleRows(y, f, n)
+	scaleRowsGo(want, f, n)
+	equal(t, "ScaleRows", n, y, want)
+	if n%16 == 1 {
+		edgeTile(t, rows, floats)
+	}
+}
+
+func edgeTile(t *testing.T, rows int, floats func(i, n int) []float32) {
+	got := [4][]float32{floats(0, rows*TileCols), floats(1, rows), floats(2, rows), floats(3, rows)}
+	var want [4][]float32
+	for i := range got {
+		want[i] = append(want[i], got[i]...)
+	}
+	SoftTile(got[0], got[1], got[2], got[3])
+	softTileGo(want[0], want[1], want[2], want[3])
+	for i := range got {
+		equal(t, "SoftTile", rows, got[i], want[i])
+	}
 }

@@ -61,7 +61,8 @@ func f16ToF32AVX2(dst *float32, src *uint16, n int)
 func f32ToF16AVX2(dst *uint16, src *float32, n int)
 
 func init() {
-	impl.Register("vec", impl.Impl{Name: "avx2", Available: cpu.AVX2.Have, Install: func() { simd = true }})
+	impl.Register("vec", impl.Impl{Name: cpu.AVX2.Name, Available: cpu.AVX2.Have, Install: func() { simd, wide = true, false }})
+	impl.Register("vec", impl.Impl{Name: cpu.AVX512.Name, Available: cpu.AVX512.Have, Install: func() { simd, wide = true, true }})
 }
 
 func dotLoop(a, b *float32, n int, l *float32)            { dotAVX2(a, b, n, l) }
@@ -76,6 +77,13 @@ func axpyRowsF16Loop(y, p *float32, v *uint16, n, stride, rows int) {
 }
 func sumLoop(x *float32, n int, l *float32)         { sumAVX2(x, n, l) }
 func maxLoop(x *float32, n int) float32             { return maxAVX2(x, n) }
-func expLoop(y, x *float32, n int)                  { expAVX2(y, x, n) }
 func f16ToF32Loop(dst *float32, src *uint16, n int) { f16ToF32AVX2(dst, src, n) }
 func f32ToF16Loop(dst *uint16, src *float32, n int) { f32ToF16AVX2(dst, src, n) }
+
+func expLoop(y, x *float32, n int) {
+	if wide {
+		expAVX512(y, x, n)
+		return
+	}
+	expAVX2(y, x, n)
+}
