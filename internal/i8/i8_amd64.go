@@ -107,6 +107,16 @@ func quantizeAVX2(q *int8, meta *Meta, x *float32, groups int)
 //go:noescape
 func weighAVX2(q *int8, meta *Meta, x *float32, groups int, f *float32, period int)
 
+// quantizeAVX512: groups is a positive multiple of 4. Twin: quantizeGo.
+//
+//go:noescape
+func quantizeAVX512(q *int8, meta *Meta, x *float32, groups int)
+
+// weigh2AVX512: groups is a positive multiple of 4, f has two. Twin: weighGo.
+//
+//go:noescape
+func weigh2AVX512(q *int8, meta *Meta, x *float32, groups int, f *float32)
+
 func dotWithAVX2(s []float32, lds int, q []int8, meta []Meta, w []int8, d []uint16, rows, dim int) {
 	panels, groups := len(w)/(Panel*dim), dim/Group
 	for r := 0; r < rows; {
@@ -212,12 +222,39 @@ func weighWithAVX2(q []int8, meta []Meta, x, f []float32) {
 	weighAVX2(&q[0], &meta[0], &x[0], len(x)/Group, &f[0], len(f)/Group)
 }
 
+func quantizeWithAVX512(q []int8, meta []Meta, x []float32) {
+	groups := len(x) / Group
+	n := groups &^ 3
+	if n > 0 {
+		quantizeAVX512(&q[0], &meta[0], &x[0], n)
+	}
+	if n < groups {
+		quantizeAVX2(&q[n*Group], &meta[n], &x[n*Group], groups-n)
+	}
+}
+
+func weighWithAVX512(q []int8, meta []Meta, x, f []float32) {
+	groups := len(x) / Group
+	n := groups &^ 3
+	if len(f) != 2*Group { // attention's tiles have 64 rows
+		n = 0
+	}
+	if n > 0 {
+		weigh2AVX512(&q[0], &meta[0], &x[0], n, &f[0])
+	}
+	if n < groups {
+		weighAVX2(&q[n*Group], &meta[n], &x[n*Group], groups-n, &f[0], len(f)/Group)
+	}
+}
+
 var (
-	kernelsAVX2 = kernels{quantizeWithAVX2, weighWithAVX2, dotWithAVX2, mulAddWithAVX2, unpack4WithAVX2}
-	kernelsVNNI = kernels{quantizeWithAVX2, weighWithAVX2, dotWithVNNI, mulAddWithVNNI, unpack4WithAVX2}
+	kernelsAVX2   = kernels{quantizeWithAVX2, weighWithAVX2, dotWithAVX2, mulAddWithAVX2, unpack4WithAVX2}
+	kernelsAVX512 = kernels{quantizeWithAVX512, weighWithAVX512, dotWithAVX2, mulAddWithAVX2, unpack4WithAVX2}
+	kernelsVNNI   = kernels{quantizeWithAVX512, weighWithAVX512, dotWithVNNI, mulAddWithVNNI, unpack4WithAVX2}
 )
 
 func init() {
 	impl.Register("i8", impl.Impl{Name: cpu.AVX2.Name, Available: cpu.AVX2.Have, Install: use(&kernelsAVX2)})
+	impl.Register("i8", impl.Impl{Name: cpu.AVX512.Name, Available: cpu.AVX512.Have, Install: use(&kernelsAVX512)})
 	impl.Register("i8", impl.Impl{Name: cpu.AVX512VNNI.Name, Available: cpu.AVX512VNNI.Have, Install: use(&kernelsVNNI)})
 }

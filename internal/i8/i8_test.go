@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"unsafe"
 
@@ -230,6 +231,9 @@ func BenchmarkAttention(b *testing.B) {
 	for _, rows := range []int{3, 96} {
 		const dim, tile = 64, 64
 		x, q, meta := make([]float32, rows*dim), make([]int8, rows*dim), make([]Meta, rows*dim/Group)
+		for i := range x {
+			x[i] = float32(math.Sin(float64(i)))
+		}
 		w, d, s := make([]int8, tile*dim), make([]uint16, tile*dim/Group), make([]float32, rows*tile)
 		b.Run(fmt.Sprintf("dot/%d", rows), func(b *testing.B) {
 			for b.Loop() {
@@ -249,5 +253,39 @@ func BenchmarkAttention(b *testing.B) {
 			}
 			b.ReportMetric(float64(rows*dim)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gval/s")
 		})
+		b.Run(fmt.Sprintf("weigh/%d", rows), func(b *testing.B) {
+			for b.Loop() {
+				Weigh(q, meta, x, x[:tile])
+			}
+			b.ReportMetric(float64(rows*dim)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gval/s")
+		})
 	}
+}
+
+// TestThresholds: a group whose largest magnitude is 2^-100 has a scale, and one just below counts as zero; the largest number has
+// a scale, and infinity has not.
+func TestThresholds(t *testing.T) {
+	tops := []uint32{27 << 23, 27<<23 - 1, 0x7f7fffff, 0x7f800000, 0x7f800001, 0xffffffff, 27<<23 | 1<<31, 0}
+	impl.Each("i8", func(name string) {
+		for n := 1; n <= 2*len(tops); n++ {
+			x, f := make([]float32, n*Group), make([]float32, 2*Group)
+			for g := range n {
+				x[g*Group+(5*g+n)%Group] = math.Float32frombits(tops[(g+n)%len(tops)])
+			}
+			for i := range f {
+				f[i] = 1
+			}
+			q, meta, want, wantMeta := make([]int8, len(x)), make([]Meta, n), make([]int8, len(x)), make([]Meta, n)
+			quantizeGo(want, wantMeta, x)
+			for _, quantize := range []func(){func() { Quantize(q, meta, x) }, func() { Weigh(q, meta, x, f) }} {
+				clear(meta)
+				quantize()
+				for g := range meta {
+					if !same(meta[g].Scale, wantMeta[g].Scale) || meta[g].Bias != wantMeta[g].Bias || !slices.Equal(q, want) {
+						t.Fatalf("%s: group %d of %d is %v %v, want %v %v", name, g, n, meta[g], q, wantMeta[g], want)
+					}
+				}
+			}
+		}
+	})
 }
