@@ -35,47 +35,69 @@ GLOBL quarters<>(SB), RODATA|NOPTR, $64
 	VBROADCASTSS wide<>+16(SB), X22   \
 	VPBROADCASTD wide<>+20(SB), X23
 
+// What comes next is loaded into Z24–Z31 while Z0–Z7 are converted, as a scale is a long chain of instructions.
 #define LOAD \
-	VMOVUPS (SI), Z0      \
-	VMOVUPS 64(SI), Z1    \
-	VMOVUPS 128(SI), Z2   \
-	VMOVUPS 192(SI), Z3   \
-	VMOVUPS 256(SI), Z4   \
-	VMOVUPS 320(SI), Z5   \
-	VMOVUPS 384(SI), Z6   \
-	VMOVUPS 448(SI), Z7
+	VMOVUPS (SI), Z24     \
+	VMOVUPS 64(SI), Z25   \
+	VMOVUPS 128(SI), Z26  \
+	VMOVUPS 192(SI), Z27  \
+	VMOVUPS 256(SI), Z28  \
+	VMOVUPS 320(SI), Z29  \
+	VMOVUPS 384(SI), Z30  \
+	VMOVUPS 448(SI), Z31
+
+#define WEIGH \
+	VMULPS (R10), Z24, Z24    \
+	VMULPS 64(R10), Z25, Z25  \
+	VMULPS 128(R10), Z26, Z26 \
+	VMULPS 192(R10), Z27, Z27 \
+	VMULPS (R10), Z28, Z28    \
+	VMULPS 64(R10), Z29, Z29  \
+	VMULPS 128(R10), Z30, Z30 \
+	VMULPS 192(R10), Z31, Z31
 
 // The largest magnitude of two registers.
-#define TOP(a, b, max, t) \
+#define TOP(a, b, max) \
 	VPANDD Z16, a, max   \
-	VPANDD Z16, b, t     \
-	VPMAXUD t, max, max
+	VPANDD Z16, b, Z15   \
+	VPMAXUD Z15, max, max
 
-// Sets X8 to the groups' largest magnitudes, X9 to 127/amax and X10 to the scales. K1: groups that have a scale. K2: those
-// with infinity or NaN.
-#define SCALES \
-	TOP(Z0, Z1, Z8, Z12)   \
-	TOP(Z2, Z3, Z9, Z13)   \
-	TOP(Z4, Z5, Z10, Z14)  \
-	TOP(Z6, Z7, Z11, Z15)  \
-	VPUNPCKLDQ Z9, Z8, Z12    \
-	VPUNPCKHDQ Z9, Z8, Z13    \
-	VPUNPCKLDQ Z11, Z10, Z14  \
-	VPUNPCKHDQ Z11, Z10, Z15  \
-	VPMAXUD Z13, Z12, Z12     \
-	VPMAXUD Z15, Z14, Z14     \
-	VPUNPCKLQDQ Z14, Z12, Z8  \
-	VPUNPCKHQDQ Z14, Z12, Z9  \
-	VPMAXUD Z9, Z8, Z8        \
-	VEXTRACTI64X4 $1, Z8, Y9  \
-	VPMAXUD Y9, Y8, Y8        \
-	VEXTRACTI128 $1, Y8, X9   \
-	VPMAXUD X9, X8, X8        \
-	VPCMPUD $5, X20, X8, K1   \
-	VPCMPUD $5, X21, X8, K2   \
-	VPCMPUD $1, X21, X8, K1, K1 \
-	VDIVPS.Z X8, X22, K1, X9  \
-	VDIVPS.Z X22, X8, K1, X10 \
+// Sets X11 to the next groups' largest magnitudes.
+#define TOPS \
+	TOP(Z24, Z25, Z11)         \
+	TOP(Z26, Z27, Z12)         \
+	TOP(Z28, Z29, Z13)         \
+	TOP(Z30, Z31, Z14)         \
+	VPUNPCKLDQ Z12, Z11, Z15   \
+	VPUNPCKHDQ Z12, Z11, Z11   \
+	VPMAXUD Z15, Z11, Z11      \
+	VPUNPCKLDQ Z14, Z13, Z15   \
+	VPUNPCKHDQ Z14, Z13, Z13   \
+	VPMAXUD Z15, Z13, Z13      \
+	VPUNPCKLQDQ Z13, Z11, Z15  \
+	VPUNPCKHQDQ Z13, Z11, Z11  \
+	VPMAXUD Z15, Z11, Z11      \
+	VEXTRACTI64X4 $1, Z11, Y15 \
+	VPMAXUD Y15, Y11, Y11      \
+	VEXTRACTI128 $1, Y11, X15  \
+	VPMAXUD X15, X11, X11
+
+// TURN makes the next groups the present ones: X9 is 127/amax and X10 the scales. K1: groups that have one. K2: those with
+// infinity or NaN.
+#define TURN \
+	VMOVAPS Z24, Z0            \
+	VMOVAPS Z25, Z1            \
+	VMOVAPS Z26, Z2            \
+	VMOVAPS Z27, Z3            \
+	VMOVAPS Z28, Z4            \
+	VMOVAPS Z29, Z5            \
+	VMOVAPS Z30, Z6            \
+	VMOVAPS Z31, Z7            \
+	VPCMPUD $5, X20, X11, K1   \
+	VPCMPUD $5, X21, X11, K2   \
+	VPCMPUD $1, X21, X11, K1, K1 \
+	VDIVPS.Z X11, X22, K1, X9  \
+	VDIVPS.Z X22, X11, K1, X10 \
 	KORTESTW K2, K2
 
 // SCALED multiplies a group by number g on the stack, and rounds.
@@ -150,7 +172,6 @@ GLOBL quarters<>(SB), RODATA|NOPTR, $64
 	VMOVDQU64 Z2, 64(DI)  \
 	VMOVDQU X8, (R8)      \
 	VMOVDQU X9, 16(R8)    \
-	ADDQ $512, SI         \
 	ADDQ $128, DI         \
 	ADDQ $32, R8          \
 	SUBQ $4, CX
@@ -158,11 +179,18 @@ GLOBL quarters<>(SB), RODATA|NOPTR, $64
 // func quantizeAVX512(q *int8, meta *Meta, x *float32, groups int)
 TEXT ·quantizeAVX512(SB), NOSPLIT, $16-32
 	ARGS
-loop:
 	LOAD
-	SCALES
+	TOPS
+loop:
+	TURN
 	JNZ  undefined
 defined:
+	CMPQ CX, $4
+	JEQ  convert
+	ADDQ $512, SI
+	LOAD
+	TOPS
+convert:
 	INTEGERS
 	NEXT
 	JNZ  loop
@@ -176,23 +204,20 @@ undefined:
 TEXT ·weigh2AVX512(SB), NOSPLIT, $16-40
 	ARGS
 	MOVQ f+32(FP), R10
-	VMOVUPS (R10), Z24
-	VMOVUPS 64(R10), Z25
-	VMOVUPS 128(R10), Z26
-	VMOVUPS 192(R10), Z27
-loop:
 	LOAD
-	VMULPS Z24, Z0, Z0
-	VMULPS Z25, Z1, Z1
-	VMULPS Z26, Z2, Z2
-	VMULPS Z27, Z3, Z3
-	VMULPS Z24, Z4, Z4
-	VMULPS Z25, Z5, Z5
-	VMULPS Z26, Z6, Z6
-	VMULPS Z27, Z7, Z7
-	SCALES
+	WEIGH
+	TOPS
+loop:
+	TURN
 	JNZ  undefined
 defined:
+	CMPQ CX, $4
+	JEQ  convert
+	ADDQ $512, SI
+	LOAD
+	WEIGH
+	TOPS
+convert:
 	INTEGERS
 	NEXT
 	JNZ  loop
