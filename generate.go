@@ -21,7 +21,11 @@ type Generation struct {
 	Stop      []string // texts that end the generation; they are not part of the output
 	IgnoreEnd bool     // go on after the model's end-of-text tokens
 	Top       int      // with each token, the Top most probable ones before any sampling
+	Lookup    int      // most tokens drafted per step from repetitions in the stream, up to MaxLookup; 0: none. The output is the same.
 }
+
+// MaxLookup is the most that Generation.Lookup may be.
+const MaxLookup = runtime.MaxLookup
 
 // Token is one generated token.
 type Token struct {
@@ -60,7 +64,7 @@ func (s *Session) Generate(ctx context.Context, g Generation) iter.Seq2[Token, e
 			}
 		}
 		n := 0
-		for id, err := range s.rt.Generate(ctx, chain, runtime.Generation{Max: limit, Observe: observe}) {
+		for id, err := range s.rt.Generate(ctx, chain, runtime.Generation{Max: limit, Observe: observe, Lookup: g.Lookup}) {
 			if err != nil {
 				yield(Token{Text: out.flush()}, err)
 				return

@@ -144,6 +144,48 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// TestLookup: drafts change neither tokens nor text, wherever a stop text ends the answer, nor what is in the session then.
+func TestLookup(t *testing.T) {
+	m := open(t, testmodel.Path(t, smollm2))
+	s := start(t, m)
+	ctx := context.Background()
+	ids, err := m.Tokenize(strings.Repeat("One, two, three, four, five.\n", 5)+"One, two,", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	drafted := 0
+	for _, p := range []godwit.Sampling{{}, {Temperature: 0.3, TopP: 0.95, Seed: 11}} {
+		run := func(g godwit.Generation) (ids2 []int32, text, hash string) {
+			if _, err := s.Sync(ctx, ids, nil); err != nil {
+				t.Fatal(err)
+			}
+			g.Sampling = p
+			before := s.Stats().AcceptedTokens
+			ids2, text = answer(t, s, g)
+			drafted += s.Stats().AcceptedTokens - before
+			return append(ids2, s.Tokens()...), text, s.Stats().LogitsHash
+		}
+		_, whole, _ := run(godwit.Generation{Max: 30})
+		if drafted != 0 {
+			t.Fatalf("%d drafts without Lookup", drafted)
+		}
+		n := len(whole)
+		for i, stop := range []string{whole + "x", whole[n-6:], whole[n/2 : n/2+6], whole[n/3 : n/3+2]} {
+			g := godwit.Generation{Max: 30, Stop: []string{"never in there", stop}, Top: 2}
+			wantIDs, wantText, wantHash := run(g)
+			g.Lookup = []int{15, 64, 7, 2}[i]
+			ids, text, hash := run(g)
+			if !slices.Equal(ids, wantIDs) || text != wantText || hash != wantHash {
+				t.Errorf("%+v: %v, %q, logits %s; without drafts %v, %q, logits %s", g, ids, text, hash, wantIDs, wantText, wantHash)
+			}
+		}
+		if drafted < 5 {
+			t.Errorf("%d drafts right, of a text that repeats itself", drafted)
+		}
+		drafted = 0
+	}
+}
+
 // TestPenaltiesSeePrompt: a repetition penalty looks back at the prompt, not only at what was generated.
 func TestPenaltiesSeePrompt(t *testing.T) {
 	m := untold(t)

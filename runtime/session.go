@@ -45,6 +45,7 @@ type Session struct {
 	want   [1]int
 	logits []float32 // of the last token, [vocabulary]
 	fresh  bool      // logits belong to the last token
+	ahead  ahead     // drafts that the state holds beyond tokens
 	stats  Stats
 	closed bool
 }
@@ -119,8 +120,20 @@ func (s *Session) Close() error {
 	return nil
 }
 
-// enter takes the session for one call.
+// enter takes the session for one call, for which there are no drafts.
 func (s *Session) enter() error {
+	if err := s.lock(); err != nil {
+		return err
+	}
+	if err := s.settle(); err != nil {
+		s.mu.Unlock()
+		return err
+	}
+	return nil
+}
+
+// lock takes the session for one call.
+func (s *Session) lock() error {
 	if !s.mu.TryLock() {
 		return ErrBusy
 	}
@@ -241,6 +254,7 @@ func (s *Session) pass(ctx context.Context, chunk []int32, want []int, logits []
 func (s *Session) restart() error {
 	s.tokens = s.tokens[:0]
 	s.fresh = false
+	s.ahead.look.forget(0)
 	return s.state.Rewind(0)
 }
 
@@ -262,6 +276,7 @@ func (s *Session) rewind(ctx context.Context, n int, progress Progress) error {
 		return nil
 	}
 	s.fresh = false
+	s.ahead.look.forget(n)
 	err := s.state.Rewind(n)
 	switch {
 	case err == nil:

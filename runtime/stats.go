@@ -11,16 +11,18 @@ import (
 
 // Stats is what a session did since it began.
 type Stats struct {
-	PrefillTokens int // tokens that came several at a time
-	PrefillTime   time.Duration
-	DecodeTokens  int // tokens that came one at a time
-	DecodeTime    time.Duration
-	KVBytes       int64  // memory of the caches
-	ScratchBytes  int64  // memory of activations
-	WeightBytes   int64  // weights that one decoded token reads
-	PeakRSS       int64  // of the process; 0 where the system does not tell
-	Anon          int64  // anonymous memory of the process now; 0 where the system does not tell
-	LogitsHash    string // of the last logits: equal hashes mean equal bits
+	PrefillTokens  int // tokens that came several at a time
+	PrefillTime    time.Duration
+	DecodeTokens   int // tokens that came one at a time, and drafts that were accepted
+	DecodeTime     time.Duration
+	DraftedTokens  int    // drafts computed beside a token, see Generation.Lookup
+	AcceptedTokens int    // of them, those that were the tokens that came
+	KVBytes        int64  // memory of the caches
+	ScratchBytes   int64  // memory of activations and drafts
+	WeightBytes    int64  // weights that one decoded token reads
+	PeakRSS        int64  // of the process; 0 where the system does not tell
+	Anon           int64  // anonymous memory of the process now; 0 where the system does not tell
+	LogitsHash     string // of the last logits: equal hashes mean equal bits
 }
 
 func (s *Stats) add(tokens int, d time.Duration) {
@@ -39,9 +41,9 @@ func (s Stats) PrefillTPS() float64 { return perSecond(float64(s.PrefillTokens),
 // DecodeTPS returns the tokens per second of generation.
 func (s Stats) DecodeTPS() float64 { return perSecond(float64(s.DecodeTokens), s.DecodeTime) }
 
-// DecodeGBps returns the billions of bytes per second of weights that generation read.
+// DecodeGBps returns the billions of bytes per second of weights that generation read: once for a token and its drafts.
 func (s Stats) DecodeGBps() float64 {
-	return perSecond(float64(s.DecodeTokens)*float64(s.WeightBytes)/1e9, s.DecodeTime)
+	return perSecond(float64(s.DecodeTokens-s.AcceptedTokens)*float64(s.WeightBytes)/1e9, s.DecodeTime)
 }
 
 func perSecond(n float64, d time.Duration) float64 {
@@ -57,7 +59,7 @@ func (s *Session) Stats() Stats {
 	if s.state != nil {
 		st.KVBytes = s.state.Bytes()
 	}
-	st.ScratchBytes = s.mem.Bytes()
+	st.ScratchBytes = s.mem.Bytes() + s.ahead.bytes()
 	st.WeightBytes = s.m.Info.WeightBytes
 	u := mmap.MemoryUsage()
 	st.PeakRSS, st.Anon = u.PeakRSS, u.Anon

@@ -50,6 +50,9 @@ When standard input is not a terminal, every line is one message.
 			if t.max < 0 {
 				return usage("-n %d is not a number of tokens", t.max)
 			}
+			if t.look.bad() {
+				return t.look.usage()
+			}
 			if template != "" {
 				if t.template, err = chat.ByName(template); err != nil {
 					return usageError{err}
@@ -63,6 +66,7 @@ When standard input is not a terminal, every line is one message.
 	f.StringVar(&template, "template", "", "use the chat template `NAME` and not the model's: "+strings.Join(chat.Names(), ", "))
 	f.IntVarP(&t.max, "max-tokens", "n", defaultMax, "at most `N` tokens in one answer; 0: until the model ends it")
 	f.StringArrayVar(&t.stop, "stop", nil, "end an answer before this `TEXT`; may be repeated")
+	t.look.add(f)
 	a.modelFlags(c)
 	t.add(c)
 	return c
@@ -75,6 +79,7 @@ type talk struct {
 	template *chat.Template
 	max      int
 	stop     []string
+	look     lookup
 
 	m      *godwit.Model
 	s      *godwit.Session
@@ -235,7 +240,7 @@ func (t *talk) answer(root context.Context) error {
 	if err != nil {
 		return err
 	}
-	g := godwit.Generation{Sampling: t.params, Max: t.max, Stop: t.stop}
+	g := godwit.Generation{Sampling: t.params, Max: t.max, Stop: t.stop, Lookup: t.look.n}
 	t.params.Seed++ // /regen gives another answer
 	r, err := generate(ctx, t.s, g, func(text string) error {
 		if t.json {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"github.com/godwit-ai/godwit"
 	"github.com/godwit-ai/godwit/sample"
 )
@@ -19,6 +21,22 @@ const (
 	finishCancelled = "cancelled" // an interrupt
 	// "" stands for any other error.
 )
+
+// lookup is the flag of drafts.
+type lookup struct{ n int }
+
+// defaultLookup is the drafts of a step without --lookup: docs/PERFORMANCE.md has what they gain and cost.
+const defaultLookup = 15
+
+func (l *lookup) add(f *pflag.FlagSet) {
+	f.IntVar(&l.n, "lookup", defaultLookup, "draft at most `N` tokens a step from repetitions in the text; the answer is the same; 0: off")
+}
+
+func (l *lookup) bad() bool { return l.n < 0 || l.n > godwit.MaxLookup }
+
+func (l *lookup) usage() error {
+	return usage("--lookup %d is not a number of tokens from 0 to %d", l.n, godwit.MaxLookup)
+}
 
 // answer is what a generation gave.
 type answer struct {
@@ -86,12 +104,15 @@ type statsJSON struct {
 	Anon            int64   `json:"anon_bytes"`
 	KV              int64   `json:"kv_bytes"`
 	LogitsHash      string  `json:"logits_hash"`
+	Drafted         int     `json:"drafted_tokens"`
+	Accepted        int     `json:"accepted_tokens"` // of the drafted ones
 }
 
 // statsOf makes the report of an answer whose prompt was begun at start.
 func statsOf(st godwit.Stats, prompt int, r *answer, start time.Time) statsJSON {
 	s := statsJSON{PromptTokens: prompt, GeneratedTokens: len(r.ids), PrefillTPS: st.PrefillTPS(), DecodeTPS: st.DecodeTPS(),
-		DecodeGBps: st.DecodeGBps(), PeakRSS: st.PeakRSS, Anon: st.Anon, KV: st.KVBytes, LogitsHash: st.LogitsHash}
+		DecodeGBps: st.DecodeGBps(), PeakRSS: st.PeakRSS, Anon: st.Anon, KV: st.KVBytes, LogitsHash: st.LogitsHash,
+		Drafted: st.DraftedTokens, Accepted: st.AcceptedTokens}
 	if !r.first.IsZero() {
 		s.TTFT = float64(r.first.Sub(start).Microseconds()) / 1e3
 	}
@@ -100,6 +121,10 @@ func statsOf(st godwit.Stats, prompt int, r *answer, start time.Time) statsJSON 
 
 // String is the one-line summary.
 func (s statsJSON) String() string {
-	return fmt.Sprintf("%d prompt tokens at %.0f tok/s, first token after %.0f ms; %d generated at %.1f tok/s, %.1f GB/s; peak %s; logits %s",
-		s.PromptTokens, s.PrefillTPS, s.TTFT, s.GeneratedTokens, s.DecodeTPS, s.DecodeGBps, size(s.PeakRSS), s.LogitsHash)
+	drafts := ""
+	if s.Drafted > 0 {
+		drafts = fmt.Sprintf(", %d of %d drafts right", s.Accepted, s.Drafted)
+	}
+	return fmt.Sprintf("%d prompt tokens at %.0f tok/s, first token after %.0f ms; %d generated at %.1f tok/s%s, %.1f GB/s; peak %s; logits %s",
+		s.PromptTokens, s.PrefillTPS, s.TTFT, s.GeneratedTokens, s.DecodeTPS, drafts, s.DecodeGBps, size(s.PeakRSS), s.LogitsHash)
 }

@@ -41,6 +41,7 @@ type runOptions struct {
 	max   int
 	stop  []string
 	top   int
+	look  lookup
 }
 
 // defaultMax is how long an answer may get: small models do not always find the end of theirs.
@@ -87,6 +88,7 @@ The answer goes to standard output, all else to standard error. Ctrl-C ends the 
 	f.StringVar(&o.named, "template", "", "use the chat template `NAME` and not the model's: "+strings.Join(chat.Names(), ", "))
 	f.IntVarP(&o.max, "max-tokens", "n", defaultMax, "generate at most `N` tokens")
 	f.StringArrayVar(&o.stop, "stop", nil, "end the answer before this `TEXT`; may be repeated")
+	o.look.add(f)
 	f.IntVar(&o.top, "top", 0, "with --json: the `N` most probable tokens of each step")
 	a.modelFlags(c)
 	o.add(c)
@@ -101,6 +103,8 @@ func (a *app) runPrompt(o *runOptions, args []string) (model string, err error) 
 		return "", usage("--raw has no chat template, so it does not go with --system and --template")
 	case o.top != 0 && !a.json:
 		return "", usage("--top is part of the JSON: give --json too")
+	case o.look.bad():
+		return "", o.look.usage()
 	case o.top < 0:
 		return "", usage("--top %d is not a number of tokens", o.top)
 	case o.fit && o.file == "":
@@ -187,7 +191,7 @@ func (a *app) run(ctx context.Context, model string, o *runOptions) error {
 	if err != nil {
 		return o.overflow(err, m)
 	}
-	g := godwit.Generation{Sampling: params, Max: o.max, Stop: o.stop, Top: o.top}
+	g := godwit.Generation{Sampling: params, Max: o.max, Stop: o.stop, Top: o.top, Lookup: o.look.n}
 	more := "-n allows more"
 	if g.Max == 0 {
 		g.Max = defaultMax

@@ -63,6 +63,45 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestRunLookup: drafts change nothing of an answer but what it took.
+func TestRunLookup(t *testing.T) {
+	m := tiny(t)
+	for _, more := range [][]string{{"--temp", "0"}, {"--seed", "4"}, {"--temp", "0", "--logit-bias", "70=1000"}} {
+		args := append([]string{"run", m, "--raw", "--json", "-n", "60", "--logit-bias", "2=-inf", "--logit-bias", "0=-inf", "the bird the bird the bird"}, more...)
+		a := decode[runJSON](t, must(t, "", append(args, "--lookup", "0")...))
+		b := decode[runJSON](t, must(t, "", append(args, "--lookup", "20")...))
+		if !slices.Equal(a.TokenIDs, b.TokenIDs) || a.Stats.LogitsHash != b.Stats.LogitsHash || a.Text != b.Text || a.Finish != b.Finish {
+			t.Errorf("%q: %v, logits %s; with drafts %v, %s", more, a.TokenIDs, a.Stats.LogitsHash, b.TokenIDs, b.Stats.LogitsHash)
+		}
+		if a.Stats.Drafted != 0 || a.Stats.Accepted != 0 || len(more) > 2 && b.Stats.Accepted < 30 || b.Stats.Accepted > b.Stats.Drafted {
+			t.Errorf("%q: %d of %d drafts right, and %d of %d without", more, b.Stats.Accepted, b.Stats.Drafted, a.Stats.Accepted, a.Stats.Drafted)
+		}
+	}
+	r := must(t, "", "run", m, "--temp", "0", "-n", "60", "--logit-bias", "70=1000", "the bird")
+	if !strings.Contains(r.err, "drafts right") {
+		t.Errorf("the summary does not tell of drafts: %q", r.err)
+	}
+	for _, command := range []string{"run", "chat"} {
+		for _, n := range []string{"-1", "65", "x"} {
+			if r := godwitWith(t, "hello", command, m, "--lookup", n); r.code != exitUsage || !strings.Contains(r.err, "lookup") {
+				t.Errorf("%s --lookup %s: exit %d, %q", command, n, r.code, r.err)
+			}
+		}
+	}
+	chat := func(n string) (ids []int32, hash string) {
+		r := must(t, "the bird\nthe bird\n", "chat", m, "--json", "-n", "40", "--temp", "0", "--logit-bias", "70=20", "--lookup", n)
+		for line := range strings.Lines(r.out) {
+			j := decode[turnJSON](t, result{out: line})
+			ids, hash = append(ids, j.TokenIDs...), j.Stats.LogitsHash
+		}
+		return ids, hash
+	}
+	ids, hash := chat("0")
+	if more, moreHash := chat("15"); !slices.Equal(ids, more) || hash != moreHash {
+		t.Errorf("chat: %v, logits %s; with drafts %v, %s", ids, hash, more, moreHash)
+	}
+}
+
 // TestRunExact: exact mode has a float32 cache unless a plan says otherwise.
 func TestRunExact(t *testing.T) {
 	m := tiny(t)
