@@ -150,7 +150,11 @@ func (a *app) open(ctx context.Context, name string) (*godwit.Model, error) {
 
 // openFile opens the model at path. Exact means a float32 cache too, unless a plan says what it is to be.
 func (a *app) openFile(path string) (*godwit.Model, error) {
-	plan := a.plan
+	return a.openPlan(path, a.plan)
+}
+
+// openPlan is openFile with another plan.
+func (a *app) openPlan(path, plan string) (*godwit.Model, error) {
 	if a.exact && plan == "" {
 		plan = "kv=f32"
 	}

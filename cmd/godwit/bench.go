@@ -3,155 +3,154 @@ package main
 import (
 	"context"
 	"slices"
-	"time"
+	"strings"
 
 	"github.com/spf13/cobra"
-
-	"github.com/godwit-ai/godwit"
 )
 
 // benchRow is one line of `bench`: Prompt tokens read or Gen tokens generated, with Depth tokens held already.
 type benchRow struct {
-	Model   string  `json:"model"`
-	Prompt  int     `json:"prompt"`
-	Gen     int     `json:"gen"`
-	Depth   int     `json:"depth"`
-	TPS     float64 `json:"tps"`
-	GBps    float64 `json:"gbps"` // weights read, of generation
-	Threads int     `json:"threads"`
-	Plan    string  `json:"plan"`
-	Hash    string  `json:"logits_hash"`
+	Model     string  `json:"model"`
+	Prompt    int     `json:"prompt"`
+	Gen       int     `json:"gen"`
+	Depth     int     `json:"depth"`
+	TPS       float64 `json:"tps"` // of the fastest repetition
+	TPSMedian float64 `json:"tps_median"`
+	TPSMin    float64 `json:"tps_min"`
+	Reps      int     `json:"reps"`
+	GBps      float64 `json:"gbps"` // weights read, of generation
+	Threads   int     `json:"threads"`
+	Plan      string  `json:"plan"`
+	Edits     string  `json:"edits"`
+	Hash      string  `json:"logits_hash"`
+}
+
+// benchFlags are the flags of `bench`.
+type benchFlags struct {
+	prompt, gen, reps int
+	depths            []int
+	plans             string
+}
+
+// edits are the plans to compare, as edits of the model's own.
+func (f *benchFlags) edits(plan string) []string {
+	if f.plans == "" {
+		return []string{plan}
+	}
+	list := strings.Split(f.plans, "|")
+	for i := range list {
+		list[i] = strings.TrimSpace(list[i])
+	}
+	return list
+}
+
+// need is the most tokens that a session holds.
+func (f *benchFlags) need() int {
+	return slices.Max(append(slices.Clone(f.depths), 0)) + max(f.prompt, f.gen)
+}
+
+// check looks at the flags before any work.
+func (f *benchFlags) check(a *app) error {
+	for _, n := range append([]int{f.prompt, f.gen}, f.depths...) {
+		if n < 0 {
+			return usage("%d is not a number of tokens", n)
+		}
+	}
+	switch {
+	case a.ctx > 0 && a.ctx < f.need():
+		return usage("--ctx %d does not hold the %d tokens of the greatest depth and what is measured after it", a.ctx, f.need())
+	case f.reps < 1:
+		return usage("--reps %d is not a number of repetitions from 1 on", f.reps)
+	case f.prompt+f.gen == 0:
+		return usage("-p 0 -n 0 leaves nothing to measure")
+	case len(f.depths) == 0:
+		return usage("--depths names no depth")
+	case f.plans != "" && a.plan != "":
+		return usage("--plan and --plans exclude each other: put all plans into --plans, with | between them")
+	}
+	return nil
 }
 
 func (a *app) benchCommand() *cobra.Command {
-	var prompt, gen, repeat int
-	var depths []int
+	var o benchFlags
 	c := &cobra.Command{
 		Use:   "bench MODEL",
 		Short: "Measure tokens per second of reading and of generating",
-		Long: `Measure tokens per second of reading a prompt and of generating, after each of the depths (tokens held already). Each is run
---repeat times, and the fastest run counts. The tokens have no meaning: no step depends on what they are.`,
+		Long: `Measure tokens per second of reading a prompt and of generating, after each of the depths (tokens held already), with each of
+--plans. All of these are measured once, then all of them again, --reps times, so that what else the machine does hits all
+alike; the median counts, and the slowest and the fastest show the spread. The tokens have no meaning: no step depends on
+what they are. Unless --reps is 1, the sessions of all depths and plans are held at once.`,
 		Example: `  godwit bench smollm2:135m -p 512 -n 128
-  godwit bench smollm2:135m -p 512 -n 64 -d 0,4096,7000 --json`,
+  godwit bench smollm2:135m -p 512 -n 64 -d 0,4096,7000 --json
+  godwit bench smollm2:135m -p 0 -n 64 -d 0,2000,4000 --plans 'kv=f16|kv=q8_0' --reps 5`,
 		Args: argCount(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			for _, n := range append([]int{prompt, gen}, depths...) {
-				if n < 0 {
-					return usage("%d is not a number of tokens", n)
-				}
-			}
-			if need := slices.Max(append(depths, 0)) + max(prompt, gen); a.ctx > 0 && a.ctx < need {
-				return usage("--ctx %d does not hold the %d tokens of the greatest depth and what is measured after it", a.ctx, need)
-			}
-			if repeat < 1 {
-				return usage("--repeat %d is not a number of runs from 1 on", repeat)
-			}
-			if prompt+gen == 0 {
-				return usage("-p 0 -n 0 leaves nothing to measure")
-			}
-			m, err := a.open(cmd.Context(), args[0])
-			if err != nil {
+			if err := o.check(a); err != nil {
 				return err
 			}
-			defer m.Close()
-			rows := []benchRow{}
-			for _, d := range depths {
-				r, err := a.bench(cmd.Context(), m, prompt, gen, d, repeat)
-				if err != nil {
-					return err
-				}
-				for i := range r {
-					r[i].Model = args[0]
-					if !a.json {
-						err = a.printf("prompt %5d  gen %4d  depth %6d  %9.1f tok/s  %6.2f ms/tok  %5.1f GB/s  logits %s\n",
-							r[i].Prompt, r[i].Gen, r[i].Depth, r[i].TPS, 1e3/r[i].TPS, r[i].GBps, r[i].Hash)
-						if err != nil {
-							return err
-						}
-					}
-				}
-				rows = append(rows, r...)
-			}
-			if a.json {
-				return a.print(map[string]any{"rows": rows})
-			}
-			return nil
+			return a.bench(cmd.Context(), args[0], &o)
 		},
 	}
 	f := c.Flags()
-	f.IntVarP(&prompt, "prompt", "p", 512, "read a prompt of `N` tokens; 0: none")
-	f.IntVarP(&gen, "gen", "n", 128, "generate `N` tokens; 0: none")
-	f.IntSliceVarP(&depths, "depths", "d", []int{0}, "a `LIST` of numbers of tokens held before")
-	f.IntVarP(&repeat, "repeat", "r", 3, "measure `N` times; the fastest counts")
+	f.IntVarP(&o.prompt, "prompt", "p", 512, "read a prompt of `N` tokens; 0: none")
+	f.IntVarP(&o.gen, "gen", "n", 128, "generate `N` tokens; 0: none")
+	f.IntSliceVarP(&o.depths, "depths", "d", []int{0}, "a `LIST` of numbers of tokens held before")
+	f.IntVarP(&o.reps, "reps", "r", 3, "measure everything `N` times")
+	f.IntVar(&o.reps, "repeat", 3, "the old name of --reps")
+	f.Lookup("repeat").Hidden = true
+	f.StringVar(&o.plans, "plans", "", "compare `PLANS`, edits as of --plan with | between them, e.g. 'kv=f16|kv=q8_0'; nothing: the model's own")
 	a.modelFlags(c)
 	f.Lookup("ctx").Usage = "hold at most `N` tokens; 0: as many as are measured"
 	return c
 }
 
-// bench measures on tokens of no meaning: no step depends on what they are.
-func (a *app) bench(ctx context.Context, m *godwit.Model, prompt, gen, depth, repeat int) ([]benchRow, error) {
-	o := a.sessionOptions()
-	if o.Context == 0 {
-		o.Context = depth + max(prompt, gen)
-	}
-	s, err := m.NewSession(o)
+// bench measures, then prints.
+func (a *app) bench(ctx context.Context, name string, o *benchFlags) (err error) {
+	path, err := a.fetch(ctx, name)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	defer s.Close()
-	tokens := make([]int32, max(depth, prompt, gen))
-	for i := range tokens {
-		tokens[i] = int32((i*7919 + 11) % m.Info().Vocab)
+	b := &benchRun{a: a, o: o}
+	defer b.close()
+	if err := b.open(ctx, path); err != nil {
+		return err
 	}
-	fill := func() error { // which computes again what a ring no longer holds
-		b := a.bar("filling the cache", false)
-		defer b.done()
-		if s.Len() == 0 {
-			return s.Feed(ctx, tokens[:depth], b.tokens)
+	if err := b.run(ctx); err != nil {
+		return err
+	}
+	rows := b.rows(name)
+	if a.json {
+		return a.print(map[string]any{"rows": rows})
+	}
+	return a.benchText(rows, o)
+}
+
+// benchText prints the rows, with their plans when there are several.
+func (a *app) benchText(rows []benchRow, o *benchFlags) error {
+	for _, r := range rows {
+		spread := ""
+		if r.Reps > 1 {
+			spread = " (" + short(r.TPSMin) + "–" + short(r.TPS) + ")"
 		}
-		return s.Rewind(ctx, depth, b.tokens)
-	}
-	measure := func(n int, step func() error) (best benchRow, err error) {
-		for range repeat {
-			if err := fill(); err != nil {
-				return best, err
-			}
-			start := time.Now()
-			if err := step(); err != nil {
-				return best, err
-			}
-			tps := float64(n) / time.Since(start).Seconds()
-			if tps > best.TPS {
-				st := s.Stats()
-				best = benchRow{Depth: depth, TPS: tps, Threads: m.Threads(), Plan: m.Plan(), Hash: st.LogitsHash,
-					GBps: tps * float64(st.WeightBytes) / 1e9}
-			}
+		err := a.printf("prompt %5d  gen %4d  depth %6d  %9s tok/s%s  %6.2f ms/tok  %5.1f GB/s  logits %s",
+			r.Prompt, r.Gen, r.Depth, short(r.TPSMedian), spread, 1e3/r.TPSMedian, r.GBps, r.Hash)
+		if err == nil && o.plans != "" {
+			err = a.printf("  %s", planName(r.Edits))
 		}
-		return best, nil
-	}
-	var rows []benchRow
-	if prompt > 0 {
-		r, err := measure(prompt, func() error { return s.Feed(ctx, tokens[:prompt], nil) })
+		if err == nil {
+			err = a.printf("\n")
+		}
 		if err != nil {
-			return nil, err
+			return err
 		}
-		r.Prompt, r.GBps = prompt, 0
-		rows = append(rows, r)
 	}
-	if gen > 0 {
-		r, err := measure(gen, func() error {
-			for i := range gen {
-				if err := s.Feed(ctx, tokens[i:i+1], nil); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-		r.Gen = gen
-		rows = append(rows, r)
+	return nil
+}
+
+// planName is what a member of --plans is called.
+func planName(edits string) string {
+	if edits == "" {
+		return "the model's own plan"
 	}
-	return rows, nil
+	return printable(edits)
 }
