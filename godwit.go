@@ -33,6 +33,8 @@ type (
 	ContextError = runtime.ContextError
 	// Stats is what a session did: tokens, times, memory, the hash of the last logits.
 	Stats = runtime.Stats
+	// Cost is what tokens take: bytes of weights and cache, operations.
+	Cost = runtime.Cost
 	// Options say how a model is opened: plan edits, threads.
 	Options = runtime.Options
 	// SessionOptions say how much a session may hold.
@@ -94,6 +96,10 @@ func (m *Model) FileBytes() int64 { return m.rt.FileBytes() }
 
 // KVBytes returns the memory of the caches of a session that holds ctx tokens; 0: as many as the model was trained for.
 func (m *Model) KVBytes(ctx int) (int64, error) { return m.rt.KVBytes(ctx) }
+
+// Cost returns the bytes and operations of reading n tokens from position first on; of n = 1, those of a decoded token.
+// Positions that no session can hold cost nothing.
+func (m *Model) Cost(first, n int, exact bool) Cost { return m.rt.Cost(first, n, exact) }
 
 // File returns the parsed container, for inspection. It aliases the mapping.
 func (m *Model) File() *gguf.File { return m.rt.File() }

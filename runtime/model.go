@@ -14,6 +14,7 @@ import (
 	"github.com/godwit-ai/godwit/mmap"
 	"github.com/godwit-ai/godwit/runtime/arch"
 	"github.com/godwit-ai/godwit/runtime/layer"
+	"github.com/godwit-ai/godwit/seq"
 )
 
 // Options say how a model is opened. The zero value is good.
@@ -190,6 +191,18 @@ func (m *Model) KVBytes(ctx int) (int64, error) {
 	}
 	return m.net.Bytes(&env)
 }
+
+// Cost returns what n tokens from position first on take when they are read in one pass, of which the last one's logits are
+// wanted; of n = 1, what a decoded token takes. exact is that of SessionOptions.
+func (m *Model) Cost(first, n int, exact bool) Cost {
+	if first < 0 || n < 1 || first > MaxContext-n {
+		return Cost{}
+	}
+	return m.net.Cost(first, n, exact)
+}
+
+// Cost is bytes and operations.
+type Cost = seq.Cost
 
 // Resident returns how many bytes of the model are in memory now.
 func (m *Model) Resident() (int64, error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -23,6 +24,22 @@ type benchRow struct {
 	Plan      string  `json:"plan"`
 	Edits     string  `json:"edits"`
 	Hash      string  `json:"logits_hash"`
+
+	TTFT     float64  `json:"ttft_ms"`
+	Startup  float64  `json:"startup_ms"`
+	PeakRSS  int64    `json:"peak_rss_bytes"`
+	Anon     int64    `json:"anon_bytes"`
+	KV       int64    `json:"kv_bytes"`
+	Read     float64  `json:"read_gbps"`              // weights and cache, of generation
+	Ops      float64  `json:"gops"`                   //
+	ReadPart *float64 `json:"read_percent,omitempty"` // of the machine's limits; nil: not measured
+	OpsPart  *float64 `json:"gops_percent,omitempty"`
+}
+
+// benchJSON is the object of `bench`.
+type benchJSON struct {
+	Rows   []benchRow   `json:"rows"`
+	Limits *benchLimits `json:"limits,omitempty"`
 }
 
 // benchFlags are the flags of `bench`.
@@ -30,6 +47,7 @@ type benchFlags struct {
 	prompt, gen, reps int
 	depths            []int
 	plans             string
+	noLimits          bool
 }
 
 // edits are the plans to compare, as edits of the model's own.
@@ -79,7 +97,10 @@ func (a *app) benchCommand() *cobra.Command {
 		Long: `Measure tokens per second of reading a prompt and of generating, after each of the depths (tokens held already), with each of
 --plans. All of these are measured once, then all of them again, --reps times, so that what else the machine does hits all
 alike; the median counts, and the slowest and the fastest show the spread. The tokens have no meaning: no step depends on
-what they are. Unless --reps is 1, the sessions of all depths and plans are held at once.`,
+what they are. Unless --reps is 1, the sessions of all depths and plans are held at once.
+
+Beside the speed it tells how many bytes (weights, and of the cache what the tokens see) and operations per second that makes,
+and what part that is of the machine's own limits, which godwit's kernels measure at the end: reading memory, and arithmetic.`,
 		Example: `  godwit bench smollm2:135m -p 512 -n 128
   godwit bench smollm2:135m -p 512 -n 64 -d 0,4096,7000 --json
   godwit bench smollm2:135m -p 0 -n 64 -d 0,2000,4000 --plans 'kv=f16|kv=q8_0' --reps 5`,
@@ -99,6 +120,7 @@ what they are. Unless --reps is 1, the sessions of all depths and plans are held
 	f.IntVar(&o.reps, "repeat", 3, "the old name of --reps")
 	f.Lookup("repeat").Hidden = true
 	f.StringVar(&o.plans, "plans", "", "compare `PLANS`, edits as of --plan with | between them, e.g. 'kv=f16|kv=q8_0'; nothing: the model's own")
+	f.BoolVar(&o.noLimits, "no-limits", false, "leave out the machine's own limits, which take two seconds to measure")
 	a.modelFlags(c)
 	f.Lookup("ctx").Usage = "hold at most `N` tokens; 0: as many as are measured"
 	return c
@@ -118,33 +140,60 @@ func (a *app) bench(ctx context.Context, name string, o *benchFlags) (err error)
 	if err := b.run(ctx); err != nil {
 		return err
 	}
-	rows := b.rows(name)
-	if a.json {
-		return a.print(map[string]any{"rows": rows})
-	}
-	return a.benchText(rows, o)
-}
-
-// benchText prints the rows, with their plans when there are several.
-func (a *app) benchText(rows []benchRow, o *benchFlags) error {
-	for _, r := range rows {
-		spread := ""
-		if r.Reps > 1 {
-			spread = " (" + short(r.TPSMin) + "–" + short(r.TPS) + ")"
-		}
-		err := a.printf("prompt %5d  gen %4d  depth %6d  %9s tok/s%s  %6.2f ms/tok  %5.1f GB/s  logits %s",
-			r.Prompt, r.Gen, r.Depth, short(r.TPSMedian), spread, 1e3/r.TPSMedian, r.GBps, r.Hash)
-		if err == nil && o.plans != "" {
-			err = a.printf("  %s", planName(r.Edits))
-		}
-		if err == nil {
-			err = a.printf("\n")
-		}
+	result := &benchJSON{}
+	if !o.noLimits { // last: they take memory, which the rows tell
+		bar := a.bar("measuring the machine's limits", false)
+		bar.unit = "parts"
+		result.Limits, err = measureLimits(ctx, b.models[0].Threads(), limitTime, bar.tokens)
+		bar.done()
 		if err != nil {
 			return err
 		}
 	}
-	return nil
+	result.Rows = b.rows(name, result.Limits)
+	if a.json {
+		return a.print(result)
+	}
+	return a.benchText(result, o)
+}
+
+// benchText prints the rows, with their plans when there are several.
+func (a *app) benchText(j *benchJSON, o *benchFlags) error {
+	var t strings.Builder
+	for _, r := range j.Rows {
+		kind, n, latency := "read", r.Prompt, fmt.Sprintf("first token after %s ms", short(r.TTFT))
+		if r.Gen > 0 {
+			kind, n, latency = "generate", r.Gen, fmt.Sprintf("%s ms/tok", short(1e3/r.TPSMedian))
+		}
+		fmt.Fprintf(&t, "%-8s %5d  depth %6d  %6s tok/s", kind, n, r.Depth, short(r.TPSMedian))
+		if r.Reps > 1 {
+			fmt.Fprintf(&t, " (%s–%s)", short(r.TPSMin), short(r.TPS))
+		}
+		fmt.Fprintf(&t, "  %s", latency)
+		if r.Gen > 0 {
+			fmt.Fprintf(&t, "  %s GB/s%s", short(r.Read), percent(r.ReadPart))
+		}
+		fmt.Fprintf(&t, "  %s GOPS%s  logits %s", short(r.Ops), percent(r.OpsPart), r.Hash)
+		if o.plans != "" {
+			fmt.Fprintf(&t, "  %s", planName(r.Edits))
+		}
+		t.WriteString("\n")
+	}
+	last := j.Rows[len(j.Rows)-1]
+	fmt.Fprintf(&t, "start-up %s ms; memory: peak %s, not of files %s\n", short(j.Rows[0].Startup), size(last.PeakRSS), size(last.Anon))
+	if l := j.Limits; l != nil {
+		fmt.Fprintf(&t, "limits of %d threads (of one): reading memory %s GB/s; products with weights %s (%s) GOPS; attention in int8 %s (%s) GOPS, in float32 %s (%s) GFLOPS\n",
+			l.Threads, short(l.Read), short(l.Mul), short(l.Mul1), short(l.Dot), short(l.Dot1), short(l.Float), short(l.Float1))
+	}
+	return a.printf("%s", t.String())
+}
+
+// percent prints a part of a limit.
+func percent(p *float64) string {
+	if p == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (%.0f%%)", *p)
 }
 
 // planName is what a member of --plans is called.

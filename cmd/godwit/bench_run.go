@@ -25,6 +25,7 @@ type benchRun struct {
 	models []*benchModel // one for each plan
 	cells  []benchCell   // in the order of the rows
 	tps    [][]float64   // [cells, repetitions so far]
+	ttft   [][]float64   // milliseconds, [cells, repetitions so far]
 	tokens []int32       // of no meaning: no step depends on what they are, [most that are read at once]
 	facts  []benchFacts  // [cells], of the last repetition
 
@@ -35,35 +36,65 @@ type benchRun struct {
 type benchModel struct {
 	*godwit.Model
 	edits    string
+	startup  time.Duration
 	sessions []*godwit.Session // [depths]; nil: not begun, or closed
 }
 
 // benchFacts are what a row tells beside times.
 type benchFacts struct {
-	hash        string
-	weightBytes int64
+	godwit.Stats
+	perToken godwit.Cost
 }
 
 // open opens the model once for each plan; the pages of the file are shared.
 func (b *benchRun) open(ctx context.Context, path string) error {
 	for _, edits := range b.o.edits(b.a.plan) {
-		m, err := b.a.openPlan(path, edits)
+		m := &benchModel{edits: edits, sessions: make([]*godwit.Session, len(b.o.depths))}
+		err := b.ready(m, path)
+		if m.Model != nil {
+			b.models = append(b.models, m)
+		}
 		if b.o.plans != "" && errors.Is(err, attention.ErrCompose) {
 			return usage("--plans: %w", err)
 		}
 		if err != nil {
 			return err
 		}
-		b.models = append(b.models, &benchModel{Model: m, edits: edits, sessions: make([]*godwit.Session, len(b.o.depths))})
 	}
 	b.tokens = make([]int32, max(slices.Max(b.o.depths), b.o.prompt, b.o.gen))
 	for i := range b.tokens {
 		b.tokens[i] = int32((i*7919 + 11) % b.models[0].Info().Vocab)
 	}
 	b.cells = b.o.cells(len(b.models))
-	b.tps = make([][]float64, len(b.cells))
+	b.tps, b.ttft = make([][]float64, len(b.cells)), make([][]float64, len(b.cells))
 	b.facts = make([]benchFacts, len(b.cells))
 	return ctx.Err()
+}
+
+// ready opens a model up to where it could take text, and takes the time.
+func (b *benchRun) ready(m *benchModel, path string) (err error) {
+	start := time.Now()
+	if m.Model, err = b.a.openPlan(path, m.edits); err != nil {
+		return err
+	}
+	if _, err := m.Tokenizer(); err != nil && !errors.Is(err, godwit.ErrNoTokenizer) {
+		return err
+	}
+	s, err := m.NewSession(b.options(slices.Max(b.o.depths)))
+	if err != nil {
+		return err
+	}
+	m.startup = time.Since(start)
+	return s.Close()
+}
+
+// options are those of the session of a depth.
+func (b *benchRun) options(depth int) godwit.SessionOptions {
+	o := b.a.sessionOptions()
+	if o.Context == 0 {
+		o.Context = depth + max(b.o.prompt, b.o.gen)
+	}
+	return o
 }
 
 // cells lists what is measured, in the order of the rows.
@@ -102,11 +133,9 @@ func (m *benchModel) end(depth int) {
 func (b *benchRun) run(ctx context.Context) error {
 	for rep := range b.o.reps {
 		for i, c := range b.cells {
-			tps, err := b.measure(ctx, i, b.label(rep, c))
-			if err != nil {
+			if err := b.measure(ctx, i, b.label(rep, c)); err != nil {
 				return err
 			}
-			b.tps[i] = append(b.tps[i], tps)
 			if b.measured != nil {
 				b.measured(i)
 			}
@@ -134,12 +163,8 @@ func (b *benchRun) session(ctx context.Context, c benchCell, label string) (*god
 	m, depth := b.models[c.plan], b.o.depths[c.depth]
 	s := m.sessions[c.depth]
 	if s == nil {
-		o := b.a.sessionOptions()
-		if o.Context == 0 {
-			o.Context = depth + max(b.o.prompt, b.o.gen)
-		}
 		var err error
-		if s, err = m.NewSession(o); err != nil {
+		if s, err = m.NewSession(b.options(depth)); err != nil {
 			return nil, err
 		}
 		m.sessions[c.depth] = s
@@ -152,14 +177,14 @@ func (b *benchRun) session(ctx context.Context, c benchCell, label string) (*god
 	return s, s.Rewind(ctx, depth, bar.tokens)
 }
 
-// measure takes a cell's tokens per second once.
-func (b *benchRun) measure(ctx context.Context, i int, label string) (tps float64, err error) {
+// measure takes a cell's times once.
+func (b *benchRun) measure(ctx context.Context, i int, label string) error {
 	c := b.cells[i]
 	s, err := b.session(ctx, c, label)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	n := b.o.prompt
+	m, depth, n := b.models[c.plan], b.o.depths[c.depth], b.o.prompt
 	step := func(bar *bar) error { return s.Feed(ctx, b.tokens[:n], bar.tokens) }
 	kind := "reading"
 	if c.gen {
@@ -178,25 +203,59 @@ func (b *benchRun) measure(ctx context.Context, i int, label string) (tps float6
 	defer bar.done()
 	start := time.Now()
 	if err := step(bar); err != nil {
-		return 0, err
+		return err
 	}
 	took := time.Since(start)
-	st := s.Stats()
-	b.facts[i] = benchFacts{hash: st.LogitsHash, weightBytes: st.WeightBytes}
-	return float64(n) / took.Seconds(), nil
+	logits, err := s.Logits()
+	if err != nil {
+		return err
+	}
+	best := 0
+	for i, x := range logits {
+		if x > logits[best] {
+			best = i
+		}
+	}
+	ttft := time.Since(start)
+	b.tps[i] = append(b.tps[i], float64(n)/took.Seconds())
+	b.ttft[i] = append(b.ttft[i], 1e3*ttft.Seconds())
+	b.facts[i] = benchFacts{Stats: s.Stats(), perToken: perToken(m.Model, depth, n, c.gen, b.a.exact)}
+	return nil
+}
+
+// perToken is the mean cost of a token: read in one go, or each one alone.
+func perToken(m *godwit.Model, depth, n int, gen, exact bool) (sum godwit.Cost) {
+	if gen {
+		for i := range n {
+			sum.Add(m.Cost(depth+i, 1, exact))
+		}
+	} else {
+		sum = m.Cost(depth, n, exact)
+	}
+	k := int64(n)
+	return godwit.Cost{Weights: sum.Weights / k, Cache: sum.Cache / k, IntOps: sum.IntOps / k, FloatOps: sum.FloatOps / k}
 }
 
 // rows sums up the repetitions.
-func (b *benchRun) rows(name string) []benchRow {
+func (b *benchRun) rows(name string, limits *benchLimits) []benchRow {
 	rows := []benchRow{}
 	for i, c := range b.cells {
 		m, f, s := b.models[c.plan], b.facts[i], spreadOf(b.tps[i])
 		r := benchRow{Model: name, Depth: b.o.depths[c.depth], TPS: s.max, TPSMedian: s.median, TPSMin: s.min, Reps: len(b.tps[i]),
-			Threads: m.Threads(), Plan: m.Plan(), Edits: m.edits, Hash: f.hash}
+			Threads: m.Threads(), Plan: m.Plan(), Edits: m.edits, Hash: f.LogitsHash, Startup: 1e3 * m.startup.Seconds(),
+			PeakRSS: f.PeakRSS, Anon: f.Anon, KV: f.KVBytes, Ops: s.median * float64(f.perToken.IntOps+f.perToken.FloatOps) / 1e9}
 		if c.gen {
-			r.Gen, r.GBps = b.o.gen, s.max*float64(f.weightBytes)/1e9
+			r.Gen, r.GBps = b.o.gen, s.max*float64(f.WeightBytes)/1e9
+			r.Read = s.median * float64(f.perToken.Weights+f.perToken.Cache) / 1e9
 		} else {
-			r.Prompt = b.o.prompt
+			r.Prompt, r.TTFT = b.o.prompt, spreadOf(b.ttft[i]).median
+		}
+		if limits != nil {
+			read, ops := limits.share(f.perToken, s.median)
+			if !c.gen {
+				read = 0 // a chunk shares what it reads
+			}
+			r.ReadPart, r.OpsPart = &read, &ops
 		}
 		rows = append(rows, r)
 	}

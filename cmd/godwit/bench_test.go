@@ -3,16 +3,18 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/godwit-ai/godwit"
 )
 
-// benchJSON is the object of `bench`.
-type benchJSON struct {
-	Rows []benchRow `json:"rows"`
-}
+func init() { limitTime = time.Millisecond }
 
 func TestSpread(t *testing.T) {
 	for _, c := range []struct {
@@ -33,7 +35,7 @@ func TestSpread(t *testing.T) {
 // TestBench: a row for each depth, plan and kind, in that order, with the figures of all repetitions.
 func TestBench(t *testing.T) {
 	m := tiny(t)
-	r := must(t, "", "bench", m, "-p", "8", "-n", "4", "-d", "0,16", "--plans", "kv=f16| kv=q8_0 |", "--reps", "3", "--json")
+	r := must(t, "", "bench", m, "-p", "8", "-n", "4", "-d", "0,16", "--plans", "kv=f16| kv=q8_0 |", "--reps", "3", "--json", "--no-limits")
 	j := decode[benchJSON](t, r)
 	if len(j.Rows) != 12 {
 		t.Fatalf("%d rows, want 12", len(j.Rows))
@@ -54,7 +56,7 @@ func TestBench(t *testing.T) {
 		t.Error("f16 and q8_0 gave the same logits: the plans were not used")
 	}
 	// A repetition changes no logits, and --repeat still means --reps.
-	k := decode[benchJSON](t, must(t, "", "bench", m, "-p", "8", "-n", "4", "-d", "16", "--plan", "kv=q8_0", "--repeat", "1", "--json"))
+	k := decode[benchJSON](t, must(t, "", "bench", m, "-p", "8", "-n", "4", "-d", "16", "--plan", "kv=q8_0", "--repeat", "1", "--json", "--no-limits"))
 	if len(k.Rows) != 2 || k.Rows[1].Hash != j.Rows[9].Hash || k.Rows[1].Reps != 1 || k.Rows[1].Edits != "kv=q8_0" {
 		t.Errorf("alone: %+v, want the logits of %+v", k.Rows, j.Rows[9])
 	}
@@ -80,15 +82,103 @@ func TestBenchOrder(t *testing.T) {
 	}
 }
 
+// TestBenchFacts: memory, latency and what a token takes.
+func TestBenchFacts(t *testing.T) {
+	m := tiny(t)
+	j := decode[benchJSON](t, must(t, "", "bench", m, "-p", "8", "-n", "4", "-d", "0,64", "--no-limits", "--json", "-r", "1"))
+	for i, r := range j.Rows {
+		if r.Startup <= 0 || r.KV <= 0 || r.Ops <= 0 || r.ReadPart != nil || (r.TTFT > 0) != (r.Gen == 0) || (r.Read > 0) != (r.Gen > 0) {
+			t.Errorf("row %d: %+v", i, r)
+		}
+		if r.Gen == 0 && (r.TTFT < 1e3*8/r.TPS || r.TTFT > 1e3*8/r.TPS+1000) {
+			t.Errorf("row %d: the first token after %g ms, 8 tokens at %g a second", i, r.TTFT, r.TPS)
+		}
+		if r.Gen > 0 && r.Read <= r.GBps {
+			t.Errorf("row %d: %g GB/s with the cache, %g without", i, r.Read, r.GBps)
+		}
+		if runtime.GOOS == "linux" && (r.PeakRSS < 1<<20 || r.Anon < 1<<20 || r.Anon > r.PeakRSS) {
+			t.Errorf("row %d: %d bytes at most, %d anonymous", i, r.PeakRSS, r.Anon)
+		}
+	}
+}
+
+// TestCost: the tiny model's figures, by hand.
+func TestCost(t *testing.T) {
+	m, err := godwit.Open(tiny(t), godwit.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	const width, kv, hidden, layers, heads, dim = 32, 16, 64, 2, 4, 8
+	attn, ffn := width*width+2*kv*width+width*width, 3*width*hidden
+	weights := layers*(attn+ffn) + width*tinyVocab
+	for _, pos := range []int{0, 1, 99} {
+		want := godwit.Cost{Weights: int64(4 * (weights + width)), Cache: int64(layers * (pos + 1) * 2 * kv * 2),
+			FloatOps: int64(2*weights + layers*(pos+1)*4*heads*dim)}
+		if got := m.Cost(pos, 1, false); got != want {
+			t.Errorf("position %d: %+v, want %+v", pos, got, want)
+		}
+	}
+	// Reading: weights once, but for the last network and the head for every token; the cache for each token anew.
+	const n = 5
+	want := godwit.Cost{Weights: int64(4 * (weights + n*width)), FloatOps: int64(2 * (n*(layers*attn+ffn) + ffn + width*tinyVocab))}
+	for pos := 10; pos < 10+n; pos++ {
+		want.Cache += int64(layers * (pos + 1) * 2 * kv * 2)
+		want.FloatOps += int64(layers * (pos + 1) * 4 * heads * dim)
+	}
+	if got := m.Cost(10, n, false); got != want {
+		t.Errorf("%d tokens: %+v, want %+v", n, got, want)
+	}
+	for _, bad := range [][2]int{{-1, 1}, {0, 0}, {1 << 40, 1}, {1, 1 << 40}} {
+		if got := m.Cost(bad[0], bad[1], false); got != (godwit.Cost{}) {
+			t.Errorf("%v: %+v, want nothing", bad, got)
+		}
+	}
+}
+
+// TestLimits: every limit is measured, and an interrupt ends it at once.
+func TestLimits(t *testing.T) {
+	parts := 0
+	l, err := measureLimits(context.Background(), 2, time.Millisecond, func(int, int) { parts++ })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []float64{l.Read, l.Mul, l.Mul1, l.Dot, l.Dot1, l.Float, l.Float1} {
+		if x < 1e-3 || x > 1e6 {
+			t.Errorf("%+v", l)
+			break
+		}
+	}
+	if l.Threads != 2 || parts != 7 {
+		t.Errorf("%d threads, %d parts", l.Threads, parts)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	_, err = measureLimits(ctx, 1, time.Hour, func(int, int) {
+		time.AfterFunc(10*time.Millisecond, cancel)
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// TestShare: of 2 GB and 3·10⁹ operations a second.
+func TestShare(t *testing.T) {
+	l := &benchLimits{Read: 8, Mul: 10, Float: 4}
+	read, ops := l.share(godwit.Cost{Weights: 15e6, Cache: 5e6, IntOps: 20e6, FloatOps: 10e6}, 100)
+	if read != 25 || math.Abs(ops-(20+25)) > 1e-9 {
+		t.Errorf("%g%% of reading, %g%% of arithmetic; want 25 and 45", read, ops)
+	}
+}
+
 // TestBenchText: a line for each row, which names its plan when there are several, and the spread when there is one.
 func TestBenchText(t *testing.T) {
 	m := tiny(t)
-	r := must(t, "", "bench", m, "-p", "4", "-n", "2", "--plans", "|kv=f32", "-r", "2")
+	r := must(t, "", "bench", m, "-p", "4", "-n", "2", "--plans", "|kv=f32", "-r", "2", "--no-limits")
 	lines := strings.Split(strings.TrimSuffix(r.out, "\n"), "\n")
 	if len(lines) < 4 || !strings.Contains(lines[0], "the model's own plan") || !strings.Contains(lines[3], "kv=f32") || !strings.Contains(lines[0], "–") {
 		t.Errorf("%s", r.out)
 	}
-	r = must(t, "", "bench", m, "-p", "4", "-n", "0", "-r", "1")
+	r = must(t, "", "bench", m, "-p", "4", "-n", "0", "-r", "1", "--no-limits")
 	if strings.Contains(r.out, "–") || strings.Contains(r.out, "plan") {
 		t.Errorf("%s", r.out)
 	}

@@ -203,7 +203,7 @@ func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 // TestWriteErrors: output that cannot be written is an error of every command that prints.
 func TestWriteErrors(t *testing.T) {
 	m := tiny(t)
-	for _, args := range [][]string{{"run", m, "hi", "-n", "4"}, {"tokenize", m, "hi"}, {"bench", m, "-p", "2", "-n", "1", "-r", "1"}, {"inspect", m},
+	for _, args := range [][]string{{"run", m, "hi", "-n", "4"}, {"tokenize", m, "hi"}, {"bench", m, "-p", "2", "-n", "1", "-r", "1", "--no-limits"}, {"inspect", m},
 		{"perplexity", m, "-f", text(t, strings.Repeat("a bird ", 20)), "--ctx", "16"}, {"list"}, {"version"}, {"run", m, "hi", "--json", "-n", "4"}} {
 		var errs bytes.Buffer
 		a := &app{in: strings.NewReader(""), out: full{}, err: &errs}

@@ -61,10 +61,6 @@ func (a *Attention) Run(y, x []float32, st seq.State, at *seq.Step) error {
 	return nil
 }
 
-func (a *Attention) weightBytes() int64 {
-	return int64(len(a.Q.W.Data) + len(a.K.W.Data) + len(a.V.W.Data) + len(a.Out.W.Data))
-}
-
 // headNorm normalises queries and keys; its items are rows.
 type headNorm struct {
 	a    *Attention

@@ -49,10 +49,6 @@ func (g *GLU) run(y []float32, in *quant.Input, at *seq.Step) error {
 	return quant.Mul(in, at.Team, at.Mem, g.Down.job(y))
 }
 
-func (g *GLU) weightBytes() int64 {
-	return int64(len(g.Gate.W.Data) + len(g.Up.W.Data) + len(g.Down.W.Data))
-}
-
 // gating sets gate to Act(gate)·up; its items are rows.
 type gating struct {
 	act      Activation

@@ -148,8 +148,3 @@ func (t *transfer) Do(_, lo, hi int) {
 		}
 	}
 }
-
-func (m *MoE) weightBytes() int64 {
-	all := int64(len(m.Gate.Data) + len(m.Up.Data) + len(m.Down.Data))
-	return int64(len(m.Router.W.Data)) + all/int64(m.Router.W.Rows)*int64(m.Used)
-}

@@ -310,17 +310,3 @@ var softcaps freeList[softcap]
 func (t *softcap) Do(_, lo, hi int) {
 	vec.Softcap(t.x[lo*softcapItem:min(hi*softcapItem, len(t.x))], t.cap)
 }
-
-// WeightBytes returns the bytes of weights that one decoded token reads.
-func (n *Net) WeightBytes() int64 {
-	sum := int64(n.Embed.RowBytes() + len(n.Head.W.Data))
-	for i := range n.Stack {
-		if w, ok := n.Stack[i].Op.(weigher); ok {
-			sum += w.weightBytes()
-		}
-	}
-	return sum
-}
-
-// weigher is an operation with weights.
-type weigher interface{ weightBytes() int64 }
