@@ -34,12 +34,15 @@ type benchRow struct {
 	Ops      float64  `json:"gops"`                   //
 	ReadPart *float64 `json:"read_percent,omitempty"` // of the machine's limits; nil: not measured
 	OpsPart  *float64 `json:"gops_percent,omitempty"`
+
+	Peer *benchPeer `json:"peer,omitempty"` // nil: none is compared
 }
 
 // benchJSON is the object of `bench`.
 type benchJSON struct {
 	Rows   []benchRow   `json:"rows"`
 	Limits *benchLimits `json:"limits,omitempty"`
+	Peer   string       `json:"peer,omitempty"` // and its version
 }
 
 // benchFlags are the flags of `bench`.
@@ -48,6 +51,7 @@ type benchFlags struct {
 	depths            []int
 	plans             string
 	noLimits          bool
+	peer, python      string
 }
 
 // edits are the plans to compare, as edits of the model's own.
@@ -86,6 +90,12 @@ func (f *benchFlags) check(a *app) error {
 	case f.plans != "" && a.plan != "":
 		return usage("--plan and --plans exclude each other: put all plans into --plans, with | between them")
 	}
+	if f.peer != "" && f.peer != peerName {
+		return usage("--peer %s is not known: there is %s", f.peer, peerName)
+	}
+	if f.peer != "" && a.exact {
+		return usage("--peer and --exact exclude each other: the peer has no float32 activations")
+	}
 	return nil
 }
 
@@ -100,10 +110,15 @@ alike; the median counts, and the slowest and the fastest show the spread. The t
 what they are. Unless --reps is 1, the sessions of all depths and plans are held at once.
 
 Beside the speed it tells how many bytes (weights, and of the cache what the tokens see) and operations per second that makes,
-and what part that is of the machine's own limits, which godwit's kernels measure at the end: reading memory, and arithmetic.`,
+and what part that is of the machine's own limits, which godwit's kernels measure at the end: reading memory, and arithmetic.
+
+--peer runs another program with the same file, threads, tokens, depths and types of keys and values: its caches are filled, then
+both are measured one right after the other, who is first changing from pair to pair. The ratio of each pair is what counts; its
+median and spread are told. The depths come one after the other then.`,
 		Example: `  godwit bench smollm2:135m -p 512 -n 128
   godwit bench smollm2:135m -p 512 -n 64 -d 0,4096,7000 --json
-  godwit bench smollm2:135m -p 0 -n 64 -d 0,2000,4000 --plans 'kv=f16|kv=q8_0' --reps 5`,
+  godwit bench smollm2:135m -p 0 -n 64 -d 0,2000,4000 --plans 'kv=f16|kv=q8_0' --reps 5
+  godwit bench smollm2:135m -d 0,4000 --peer llama.cpp --peer-python ~/venv/bin/python --reps 9`,
 		Args: argCount(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.check(a); err != nil {
@@ -121,6 +136,8 @@ and what part that is of the machine's own limits, which godwit's kernels measur
 	f.Lookup("repeat").Hidden = true
 	f.StringVar(&o.plans, "plans", "", "compare `PLANS`, edits as of --plan with | between them, e.g. 'kv=f16|kv=q8_0'; nothing: the model's own")
 	f.BoolVar(&o.noLimits, "no-limits", false, "leave out the machine's own limits, which take two seconds to measure")
+	f.StringVar(&o.peer, "peer", "", "measure `PEER` in turns with godwit: llama.cpp, of the Python package llama-cpp-python")
+	f.StringVar(&o.python, "peer-python", "python3", "the Python that has the package, a `PATH` or a name")
 	a.modelFlags(c)
 	f.Lookup("ctx").Usage = "hold at most `N` tokens; 0: as many as are measured"
 	return c
@@ -141,6 +158,9 @@ func (a *app) bench(ctx context.Context, name string, o *benchFlags) (err error)
 		return err
 	}
 	result := &benchJSON{}
+	if o.peer != "" {
+		result.Peer = peerName + ", " + b.models[0].peer.version
+	}
 	if !o.noLimits { // last: they take memory, which the rows tell
 		bar := a.bar("measuring the machine's limits", false)
 		bar.unit = "parts"
@@ -178,6 +198,13 @@ func (a *app) benchText(j *benchJSON, o *benchFlags) error {
 			fmt.Fprintf(&t, "  %s", planName(r.Edits))
 		}
 		t.WriteString("\n")
+		if p := r.Peer; p != nil {
+			fmt.Fprintf(&t, "  %-25s  %6s tok/s (%s–%s)  godwit is %.2f times as fast (%.2f–%.2f)\n", peerName, short(p.TPSMedian), short(p.TPSMin),
+				short(p.TPS), p.RatioMedian, p.RatioMin, p.RatioMax)
+		}
+	}
+	if j.Peer != "" {
+		fmt.Fprintf(&t, "peer: %s; the ratios are those of pairs, measured one right after the other\n", printable(j.Peer))
 	}
 	last := j.Rows[len(j.Rows)-1]
 	fmt.Fprintf(&t, "start-up %s ms; memory: peak %s, not of files %s\n", short(j.Rows[0].Startup), size(last.PeakRSS), size(last.Anon))

@@ -20,14 +20,15 @@ type benchCell struct {
 
 // benchRun is one run of `bench`.
 type benchRun struct {
-	a      *app
-	o      *benchFlags
-	models []*benchModel // one for each plan
-	cells  []benchCell   // in the order of the rows
-	tps    [][]float64   // [cells, repetitions so far]
-	ttft   [][]float64   // milliseconds, [cells, repetitions so far]
-	tokens []int32       // of no meaning: no step depends on what they are, [most that are read at once]
-	facts  []benchFacts  // [cells], of the last repetition
+	a       *app
+	o       *benchFlags
+	models  []*benchModel // one for each plan
+	cells   []benchCell   // in the order of the rows
+	tps     [][]float64   // [cells, repetitions so far]
+	ttft    [][]float64   // milliseconds, [cells, repetitions so far]
+	peerTPS [][]float64   // [cells, repetitions so far]
+	tokens  []int32       // of no meaning: no step depends on what they are, [most that are read at once]
+	facts   []benchFacts  // [cells], of the last repetition
 
 	measured func(cell int) // told of every measurement; nil: nobody is
 }
@@ -37,6 +38,7 @@ type benchModel struct {
 	*godwit.Model
 	edits    string
 	startup  time.Duration
+	peer     *peer             // nil: none is compared
 	sessions []*godwit.Session // [depths]; nil: not begun, or closed
 }
 
@@ -67,7 +69,17 @@ func (b *benchRun) open(ctx context.Context, path string) error {
 	}
 	b.cells = b.o.cells(len(b.models))
 	b.tps, b.ttft = make([][]float64, len(b.cells)), make([][]float64, len(b.cells))
-	b.facts = make([]benchFacts, len(b.cells))
+	b.peerTPS, b.facts = make([][]float64, len(b.cells)), make([]benchFacts, len(b.cells))
+	if b.o.peer != "" {
+		if err := b.startPeers(ctx, path); err != nil {
+			return err
+		}
+	}
+	for _, m := range b.models {
+		if err := b.warm(ctx, m); err != nil {
+			return err
+		}
+	}
 	return ctx.Err()
 }
 
@@ -86,6 +98,24 @@ func (b *benchRun) ready(m *benchModel, path string) (err error) {
 	}
 	m.startup = time.Since(start)
 	return s.Close()
+}
+
+// warm runs a model once untimed: the first passes read the file and touch memory.
+func (b *benchRun) warm(ctx context.Context, m *benchModel) error {
+	o := b.a.sessionOptions()
+	o.Context = 17
+	s, err := m.NewSession(o)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	bar := b.a.bar("warming up", false)
+	defer bar.done()
+	tokens := make([]int32, 16) // [tokens]
+	if err := s.Feed(ctx, tokens, bar.tokens); err != nil {
+		return err
+	}
+	return s.Feed(ctx, tokens[:1], nil)
 }
 
 // options are those of the session of a depth.
@@ -117,6 +147,9 @@ func (b *benchRun) close() {
 		for d := range m.sessions {
 			m.end(d)
 		}
+		if m.peer != nil {
+			m.peer.close()
+		}
 		m.Close()
 	}
 }
@@ -129,24 +162,45 @@ func (m *benchModel) end(depth int) {
 	}
 }
 
-// run measures every cell once, then every one again.
+// run measures every cell once, then every one again. With a peer, which holds one context, so it goes for each depth by itself.
 func (b *benchRun) run(ctx context.Context) error {
-	for rep := range b.o.reps {
-		for i, c := range b.cells {
-			if err := b.measure(ctx, i, b.label(rep, c)); err != nil {
-				return err
-			}
-			if b.measured != nil {
-				b.measured(i)
-			}
-			if last := i+1 == len(b.cells) || b.cells[i+1].depth != c.depth; last && b.o.reps == 1 {
-				for _, m := range b.models { // nothing comes back to these
-					m.end(c.depth)
+	parts := [][]int{nil}
+	for i, c := range b.cells {
+		if b.o.peer != "" && c.depth == len(parts) {
+			parts = append(parts, nil)
+		}
+		parts[len(parts)-1] = append(parts[len(parts)-1], i)
+	}
+	for _, part := range parts {
+		for rep := range b.o.reps {
+			for k, i := range part {
+				if err := b.once(ctx, i, rep); err != nil {
+					return err
+				}
+				d := b.cells[i].depth
+				if last := k+1 == len(part) || b.cells[part[k+1]].depth != d; last && rep+1 == b.o.reps {
+					for _, m := range b.models { // nothing comes back to these
+						m.end(d)
+					}
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// once measures a cell for the rep-th time, together with the peer if there is one.
+func (b *benchRun) once(ctx context.Context, i, rep int) (err error) {
+	label := b.label(rep, b.cells[i])
+	if b.o.peer != "" {
+		err = b.pair(ctx, i, rep, label)
+	} else {
+		err = b.measure(ctx, i, label)
+	}
+	if err == nil && b.measured != nil {
+		b.measured(i)
+	}
+	return err
 }
 
 // label is what a progress bar says of a measurement.
@@ -249,6 +303,9 @@ func (b *benchRun) rows(name string, limits *benchLimits) []benchRow {
 			r.Read = s.median * float64(f.perToken.Weights+f.perToken.Cache) / 1e9
 		} else {
 			r.Prompt, r.TTFT = b.o.prompt, spreadOf(b.ttft[i]).median
+		}
+		if b.o.peer != "" {
+			r.Peer = newBenchPeer(b.tps[i], b.peerTPS[i])
 		}
 		if limits != nil {
 			read, ops := limits.share(f.perToken, s.median)
