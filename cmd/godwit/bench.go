@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -52,6 +54,7 @@ type benchFlags struct {
 	plans             string
 	noLimits          bool
 	peer, python      string
+	chart             string
 }
 
 // edits are the plans to compare, as edits of the model's own.
@@ -90,6 +93,9 @@ func (f *benchFlags) check(a *app) error {
 	case f.plans != "" && a.plan != "":
 		return usage("--plan and --plans exclude each other: put all plans into --plans, with | between them")
 	}
+	if err := f.checkChart(); err != nil {
+		return err
+	}
 	if f.peer != "" && f.peer != peerName {
 		return usage("--peer %s is not known: there is %s", f.peer, peerName)
 	}
@@ -97,6 +103,28 @@ func (f *benchFlags) check(a *app) error {
 		return usage("--peer and --exact exclude each other: the peer has no float32 activations")
 	}
 	return nil
+}
+
+// checkChart looks at --chart: measuring is not to end in a chart that cannot be written.
+func (f *benchFlags) checkChart() error {
+	if f.chart == "" {
+		return nil
+	}
+	if e := chartFormat(f.chart); e != "svg" && e != "png" {
+		return usage("--chart %s is no FILE.svg or FILE.png", f.chart)
+	}
+	if len(slices.Compact(slices.Sorted(slices.Values(f.depths)))) < 2 {
+		return usage("--chart needs several depths: --depths 0,1000,2000")
+	}
+	if dir := filepath.Dir(f.chart); !isDir(dir) {
+		return usage("--chart %s: there is no folder %s", f.chart, dir)
+	}
+	return canWrite(f.chart, "speed.svg")
+}
+
+func isDir(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.IsDir()
 }
 
 func (a *app) benchCommand() *cobra.Command {
@@ -112,12 +140,15 @@ what they are. Unless --reps is 1, the sessions of all depths and plans are held
 Beside the speed it tells how many bytes (weights, and of the cache what the tokens see) and operations per second that makes,
 and what part that is of the machine's own limits, which godwit's kernels measure at the end: reading memory, and arithmetic.
 
+Of several depths it draws charts of the medians, and --chart writes them as a picture, with the spread.
+
 --peer runs another program with the same file, threads, tokens, depths and types of keys and values: its caches are filled, then
 both are measured one right after the other, who is first changing from pair to pair. The ratio of each pair is what counts; its
 median and spread are told. The depths come one after the other then.`,
 		Example: `  godwit bench smollm2:135m -p 512 -n 128
   godwit bench smollm2:135m -p 512 -n 64 -d 0,4096,7000 --json
   godwit bench smollm2:135m -p 0 -n 64 -d 0,2000,4000 --plans 'kv=f16|kv=q8_0' --reps 5
+  godwit bench smollm2:135m -d 0,1000,2000,4000 --chart speed.svg
   godwit bench smollm2:135m -d 0,4000 --peer llama.cpp --peer-python ~/venv/bin/python --reps 9`,
 		Args: argCount(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -136,6 +167,7 @@ median and spread are told. The depths come one after the other then.`,
 	f.Lookup("repeat").Hidden = true
 	f.StringVar(&o.plans, "plans", "", "compare `PLANS`, edits as of --plan with | between them, e.g. 'kv=f16|kv=q8_0'; nothing: the model's own")
 	f.BoolVar(&o.noLimits, "no-limits", false, "leave out the machine's own limits, which take two seconds to measure")
+	f.StringVar(&o.chart, "chart", "", "write the chart of speed against depth to `FILE`, .svg or .png")
 	f.StringVar(&o.peer, "peer", "", "measure `PEER` in turns with godwit: llama.cpp, of the Python package llama-cpp-python")
 	f.StringVar(&o.python, "peer-python", "python3", "the Python that has the package, a `PATH` or a name")
 	a.modelFlags(c)
@@ -171,10 +203,16 @@ func (a *app) bench(ctx context.Context, name string, o *benchFlags) (err error)
 		}
 	}
 	result.Rows = b.rows(name, result.Limits)
+	drawn := charts(result.Rows)
 	if a.json {
-		return a.print(result)
+		err = a.print(result)
+	} else if err = a.benchText(result, o); err == nil {
+		err = a.benchCharts(drawn)
 	}
-	return a.benchText(result, o)
+	if err == nil && o.chart != "" {
+		err = writeCharts(o.chart, drawn)
+	}
+	return err
 }
 
 // benchText prints the rows, with their plans when there are several.
@@ -213,6 +251,20 @@ func (a *app) benchText(j *benchJSON, o *benchFlags) error {
 			l.Threads, short(l.Read), short(l.Mul), short(l.Mul1), short(l.Dot), short(l.Dot1), short(l.Float), short(l.Float1))
 	}
 	return a.printf("%s", t.String())
+}
+
+// benchCharts draws the charts as wide as the terminal; what is no terminal gets 80 columns.
+func (a *app) benchCharts(all []chart) error {
+	width, ok := terminal(a.out)
+	if !ok {
+		width = 80
+	}
+	for _, c := range all {
+		if err := a.printf("\n%s", c.text(width)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // percent prints a part of a limit.
