@@ -247,8 +247,15 @@ func (a *app) benchText(j *benchJSON, o *benchFlags) error {
 	last := j.Rows[len(j.Rows)-1]
 	fmt.Fprintf(&t, "start-up %s ms; memory: peak %s, not of files %s\n", short(j.Rows[0].Startup), size(last.PeakRSS), size(last.Anon))
 	if l := j.Limits; l != nil {
-		fmt.Fprintf(&t, "limits of %d threads (of one): reading memory %s GB/s; products with weights %s (%s) GOPS; attention in int8 %s (%s) GOPS, in float32 %s (%s) GFLOPS\n",
-			l.Threads, short(l.Read), short(l.Mul), short(l.Mul1), short(l.Dot), short(l.Dot1), short(l.Float), short(l.Float1))
+		fmt.Fprintf(&t, "limits of %s (of one):\n", threadCount(l.Threads))
+		fmt.Fprintf(&t, "  reading memory           %6s GB/s\n", short(l.Read))
+		for _, r := range []struct {
+			what     string
+			all, one float64
+			unit     string
+		}{{"products with weights", l.Mul, l.Mul1, "GOPS"}, {"attention in int8", l.Dot, l.Dot1, "GOPS"}, {"attention in float32", l.Float, l.Float1, "GFLOPS"}} {
+			fmt.Fprintf(&t, "  %-24s %6s %s (%s)\n", r.what, short(r.all), r.unit, short(r.one))
+		}
 	}
 	return a.printf("%s", t.String())
 }

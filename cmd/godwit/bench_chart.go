@@ -60,14 +60,17 @@ func charts(rows []benchRow) (all []chart) {
 			if gen != (r.Gen > 0) {
 				continue
 			}
-			c.title = fmt.Sprintf("%s: reading %d tokens, %d threads", printable(r.Model), r.Prompt, r.Threads)
+			c.title = fmt.Sprintf("%s: reading %d tokens, %s", printable(r.Model), r.Prompt, threadCount(r.Threads))
 			if gen {
-				c.title = fmt.Sprintf("%s: generating %d tokens, %d threads", printable(r.Model), r.Gen, r.Threads)
+				c.title = fmt.Sprintf("%s: generating %d tokens, %s", printable(r.Model), r.Gen, threadCount(r.Threads))
 			}
-			name := planName(r.Edits)
+			name, peer := planName(r.Edits), peerName+", "+planName(r.Edits)
+			if rows[0].Edits == rows[len(rows)-1].Edits { // one plan, or one compared with itself
+				name, peer = "godwit", peerName
+			}
 			add(r.Edits, name, chartPoint{float64(r.Depth), spread{r.TPSMin, r.TPSMedian, r.TPS}})
 			if p := r.Peer; p != nil {
-				add(peerName+r.Edits, peerName+", "+name, chartPoint{float64(r.Depth), spread{p.TPSMin, p.TPSMedian, p.TPS}})
+				add(peerName+r.Edits, peer, chartPoint{float64(r.Depth), spread{p.TPSMin, p.TPSMedian, p.TPS}})
 			}
 		}
 		if len(c.lines) == 0 || len(c.lines[0].points) < 2 {
@@ -79,6 +82,13 @@ func charts(rows []benchRow) (all []chart) {
 		all = append(all, c)
 	}
 	return all
+}
+
+func threadCount(n int) string {
+	if n == 1 {
+		return "1 thread"
+	}
+	return fmt.Sprintf("%d threads", n)
 }
 
 // Text charts are chartHeight lines high and at most chartWidth columns wide.

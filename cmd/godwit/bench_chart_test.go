@@ -127,3 +127,15 @@ func TestChartFile(t *testing.T) {
 		t.Errorf("left %v (%v)", left, err)
 	}
 }
+
+// TestChartNames: of one plan, lines are called by who is measured.
+func TestChartNames(t *testing.T) {
+	rows := chartRows()
+	for i := range rows {
+		rows[i].Edits, rows[i].Threads = "kv=f32", 1
+	}
+	c := charts(rows)[0]
+	if len(c.lines) != 2 || c.lines[0].name != "godwit" || c.lines[1].name != peerName || !strings.HasSuffix(c.title, ", 1 thread") {
+		t.Errorf("%+v", c)
+	}
+}

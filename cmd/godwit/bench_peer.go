@@ -230,7 +230,10 @@ func (b *benchRun) pair(ctx context.Context, i, rep int, label string) error {
 	}
 	ours := func() error { return b.measure(ctx, i, label) }
 	theirs := func() error {
+		bar := b.a.bar(label+": "+peerName, false)
+		bar.show(job.N) // which tells nothing while it measures
 		took, err := m.peer.run(ctx, job, func(int, int) {})
+		bar.done()
 		if err == nil {
 			b.peerTPS[i] = append(b.peerTPS[i], float64(job.N)/took.Seconds())
 		}

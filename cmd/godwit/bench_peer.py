@@ -126,7 +126,10 @@ def main():
         return
     try:
         peer = Peer(lib, config)
-        answer(ready=True, version="llama-cpp-python " + llama_cpp.__version__)
+        # What it was built with decides its speed: "CPU : AVX2 = 1 | OPENMP = 1 | …" becomes (AVX2, OPENMP).
+        info = lib.llama_print_system_info().decode().replace(":", "|").split("|")
+        built = ", ".join(i.split("=")[0].strip() for i in info if i.strip().endswith("= 1"))
+        answer(ready=True, version="llama-cpp-python %s (%s)" % (llama_cpp.__version__, built))
         for line in sys.stdin:
             job = json.loads(line)
             answer(ms=peer.run(job["op"], job["n"], job["depth"]))

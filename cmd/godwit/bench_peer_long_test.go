@@ -37,6 +37,7 @@ def llama_decode(c, b):
     with open(os.environ["STUB_LOG"], "a") as f: f.write("%d:%s\n" % (b[1], ",".join(map(str, held))))
     return 0
 def llama_synchronize(c): pass
+def llama_print_system_info(): return b"CPU : SSE3 = 1 | AVX = 0 | OPENMP = 1 | "
 `
 
 // TestLongPeerScript: the real script, with a stub for the library, holds the tokens that it should. It needs python3.
@@ -49,7 +50,7 @@ func TestLongPeerScript(t *testing.T) {
 	t.Setenv("STUB_LOG", dir+"/log")
 	args := []string{"bench", m, "-p", "4", "-n", "2", "-d", "0,3", "-r", "2", "-c", "20", "-t", "2", "--plan", "kv=q8_0", "--no-limits", "--peer", "llama.cpp"}
 	j := decode[benchJSON](t, must(t, "", append(args, "--json")...))
-	if j.Peer != "llama.cpp, llama-cpp-python stub" || len(j.Rows) != 4 || j.Rows[0].Peer.TPS <= 0 {
+	if j.Peer != "llama.cpp, llama-cpp-python stub (SSE3, OPENMP)" || len(j.Rows) != 4 || j.Rows[0].Peer.TPS <= 0 {
 		t.Errorf("%+v", j)
 	}
 	data, err := os.ReadFile(dir + "/log")

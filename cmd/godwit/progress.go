@@ -50,6 +50,12 @@ func (b *bar) set(done, total int64) {
 	b.pb.Set64(done)
 }
 
+// show shows the bar at once, for work that tells nothing on its way.
+func (b *bar) show(total int) {
+	b.since = time.Time{}
+	b.set(0, int64(total))
+}
+
 // tokens is set for the engine's progress.
 func (b *bar) tokens(done, total int) { b.set(int64(done), int64(total)) }
 
