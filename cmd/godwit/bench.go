@@ -144,7 +144,8 @@ Of several depths it draws charts of the medians, and --chart writes them as a p
 
 --peer runs another program with the same file, threads, tokens, depths and types of keys and values: its caches are filled, then
 both are measured one right after the other, who is first changing from pair to pair. The ratio of each pair is what counts; its
-median and spread are told. The depths come one after the other then.`,
+median and spread are told. The depths come one after the other then. Measure on a quiet machine, or with fewer threads than CPUs:
+a program whose threads wait for each other by spinning loses much more to what else runs than one thread does.`,
 		Example: `  godwit bench smollm2:135m -p 512 -n 128
   godwit bench smollm2:135m -p 512 -n 64 -d 0,4096,7000 --json
   godwit bench smollm2:135m -p 0 -n 64 -d 0,2000,4000 --plans 'kv=f16|kv=q8_0' --reps 5
