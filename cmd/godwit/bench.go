@@ -204,6 +204,10 @@ func (a *app) bench(ctx context.Context, name string, o *benchFlags) (err error)
 		}
 	}
 	result.Rows = b.rows(name, result.Limits)
+	if low := slices.IndexFunc(result.Rows, func(r benchRow) bool { return r.Peer != nil && r.Peer.CPU < starved }); low >= 0 {
+		a.warn("the threads of %s ran only %.0f%% of the time at depth %d: the machine is busy, and the comparison says little", peerName,
+			result.Rows[low].Peer.CPU, result.Rows[low].Depth)
+	}
 	drawn := charts(result.Rows)
 	if a.json {
 		err = a.print(result)

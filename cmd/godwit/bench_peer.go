@@ -49,6 +49,7 @@ type peerAnswer struct {
 	Ready   bool     `json:"ready"`
 	Version string   `json:"version"`
 	MS      *float64 `json:"ms"`
+	CPU     float64  `json:"cpu_ms"` // of all threads
 	Error   string   `json:"error"`
 	Missing bool     `json:"missing"`
 	Done    int      `json:"done"`
@@ -96,16 +97,16 @@ func startPeer(ctx context.Context, python string, config peerConfig, progress g
 	return nil, err
 }
 
-// run does a job and returns how long its tokens took.
-func (p *peer) run(ctx context.Context, job peerJob, progress godwit.Progress) (time.Duration, error) {
+// run does a job and returns how long its tokens took, on the clock and in CPU time of all threads.
+func (p *peer) run(ctx context.Context, job peerJob, progress godwit.Progress) (took, cpu time.Duration, err error) {
 	a, err := p.ask(ctx, job, progress)
 	if err == nil && (a.MS == nil || job.Op != "fill" && *a.MS <= 0) {
 		err = fmt.Errorf("%w: its answer has no time", errPeer)
 	}
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return time.Duration(*a.MS * float64(time.Millisecond)), nil
+	return time.Duration(*a.MS * float64(time.Millisecond)), time.Duration(a.CPU * float64(time.Millisecond)), nil
 }
 
 // ask writes a line and reads up to the answer. An answer that is an error is returned with it.
@@ -223,7 +224,7 @@ func (b *benchRun) pair(ctx context.Context, i, rep int, label string) error {
 		return err
 	}
 	bar := b.a.bar(label+": filling the cache of "+peerName, false)
-	_, err := m.peer.run(ctx, peerJob{Op: "fill", Depth: job.Depth}, bar.tokens)
+	_, _, err := m.peer.run(ctx, peerJob{Op: "fill", Depth: job.Depth}, bar.tokens)
 	bar.done()
 	if err != nil {
 		return err
@@ -232,10 +233,11 @@ func (b *benchRun) pair(ctx context.Context, i, rep int, label string) error {
 	theirs := func() error {
 		bar := b.a.bar(label+": "+peerName, false)
 		bar.show(job.N) // which tells nothing while it measures
-		took, err := m.peer.run(ctx, job, func(int, int) {})
+		took, cpu, err := m.peer.run(ctx, job, func(int, int) {})
 		bar.done()
 		if err == nil {
 			b.peerTPS[i] = append(b.peerTPS[i], float64(job.N)/took.Seconds())
+			b.peerCPU[i] = append(b.peerCPU[i], 100*cpu.Seconds()/took.Seconds()/float64(m.Threads()))
 		}
 		return err
 	}
@@ -262,13 +264,19 @@ type benchPeer struct {
 	RatioMedian float64   `json:"ratio_median"`
 	RatioMin    float64   `json:"ratio_min"`
 	RatioMax    float64   `json:"ratio_max"`
+	CPU         float64   `json:"cpu_percent"` // of its threads' time, that they ran; the median
 }
 
-func newBenchPeer(ours, theirs []float64) *benchPeer {
+// starved is the part of its threads' time, in percent, below which a peer's figures say more about what else the machine does than
+// about the peer: two threads of llama.cpp on two CPUs with a load of 9 ran 22% of the time, and were slower than one thread alone.
+const starved = 80
+
+func newBenchPeer(ours, theirs, cpu []float64) *benchPeer {
 	ratios := make([]float64, len(ours))
 	for i := range ours {
 		ratios[i] = ours[i] / theirs[i]
 	}
 	s, r := spreadOf(theirs), spreadOf(ratios)
-	return &benchPeer{TPS: s.max, TPSMedian: s.median, TPSMin: s.min, Ratios: ratios, RatioMedian: r.median, RatioMin: r.min, RatioMax: r.max}
+	return &benchPeer{TPS: s.max, TPSMedian: s.median, TPSMin: s.min, Ratios: ratios, RatioMedian: r.median, RatioMin: r.min, RatioMax: r.max,
+		CPU: spreadOf(cpu).median}
 }

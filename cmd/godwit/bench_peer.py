@@ -6,7 +6,7 @@ and is answered by {"ready": true, "version": TEXT}. Every further line is a job
     fill     hold `depth` tokens
     prefill  read n tokens with depth tokens held
     decode   the same, one at a time
-and is answered by {"ms": TIME}: of the n tokens alone. {"done": N, "total": N} may come before an answer and tells how far
+and is answered by {"ms": TIME, "cpu_ms": TIME}: of the n tokens alone, on the clock and of all threads. {"done": N, "total": N} may come before an answer and tells how far
 loading or filling is. {"error": TEXT} ends the program; "missing": true says that the package is not there.
 The end of the input is the end of the program.
 """
@@ -81,7 +81,7 @@ class Peer:
         tokens = (self.lib.llama_token * n)(*[((first + i) * 7919 + 11) % self.vocab for i in range(n)])
         one = [(ctypes.cast(ctypes.byref(tokens, i * ctypes.sizeof(self.lib.llama_token)),
                             ctypes.POINTER(self.lib.llama_token)), min(batch, n - i)) for i in range(0, n, batch)]
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         done = 0
         for at, count in one:
             status = self.lib.llama_decode(self.context, self.lib.llama_batch_get_one(at, count))
@@ -93,7 +93,7 @@ class Peer:
                 tell(done=done, total=n)
         self.lib.llama_synchronize(self.context)
         self.held += n
-        return 1e3 * (time.perf_counter() - start)
+        return {"ms": 1e3 * (time.perf_counter() - start), "cpu_ms": 1e3 * (time.process_time() - cpu)}
 
     def fill(self, depth):
         keep = min(self.valid, depth)
@@ -110,7 +110,7 @@ class Peer:
     def run(self, op, n, depth):
         self.fill(depth)
         if op == "fill":
-            return 0.0
+            return {"ms": 0.0, "cpu_ms": 0.0}
         return self.feed(0, n, {"prefill": BATCH, "decode": 1}[op])
 
 
@@ -132,7 +132,7 @@ def main():
         answer(ready=True, version="llama-cpp-python %s (%s)" % (llama_cpp.__version__, built))
         for line in sys.stdin:
             job = json.loads(line)
-            answer(ms=peer.run(job["op"], job["n"], job["depth"]))
+            answer(**peer.run(job["op"], job["n"], job["depth"]))
     except Exception as e:
         answer(error="%s: %s" % (type(e).__name__, e))
 

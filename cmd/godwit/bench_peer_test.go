@@ -31,7 +31,7 @@ func fakePeer(t *testing.T, start, job string) (path string) {
 
 const (
 	fakeReady = `echo '{"done":50,"total":100}'; echo '{"ready":true,"version":"fake 1"}'`
-	fakeJob   = `case "$line" in *'"fill"'*) echo '{"done":1,"total":2}'; echo '{"ms":0}';; *) echo '{"ms":2.5}';; esac`
+	fakeJob   = `case "$line" in *'"fill"'*) echo '{"done":1,"total":2}'; echo '{"ms":0}';; *) echo '{"ms":2.5,"cpu_ms":4.5}';; esac`
 )
 
 // TestPeer: the peer gets the same work, both caches are filled before a pair, and the ratios are of the pairs.
@@ -78,10 +78,22 @@ func TestPeer(t *testing.T) {
 	if d := cmp.Diff(want, have); d != "" {
 		t.Errorf("jobs (-want +have):\n%s", d)
 	}
-	if r := must(t, "", args...); !strings.Contains(r.out, "godwit is") || !strings.Contains(r.out, "peer: llama.cpp, fake 1") {
+	if c := j.Rows[0].Peer.CPU; c < 89.9 || c > 90.1 {
+		t.Errorf("the threads ran %g%% of the time, want 90", c)
+	}
+	if r := must(t, "", args...); r.err != "" || !strings.Contains(r.out, "godwit is") || !strings.Contains(r.out, "peer: llama.cpp, fake 1") {
 		t.Errorf("%s", r.out)
 	}
 	contract{section: "bench", args: args, when: []string{"--peer"}}.check(t, documented(t))
+}
+
+// TestPeerStarved: a comparison on a busy machine comes with a warning.
+func TestPeerStarved(t *testing.T) {
+	python := fakePeer(t, fakeReady, strings.Replace(fakeJob, "4.5", "1.25", 1))
+	r := must(t, "", "bench", tiny(t), "-p", "8", "-n", "0", "-t", "2", "-q", "--no-limits", "--peer", "llama.cpp", "--peer-python", python)
+	if !strings.Contains(r.err, "warning: the threads of llama.cpp ran only 25% of the time") {
+		t.Errorf("%q", r.err)
+	}
 }
 
 // TestPeerErrors: whatever a peer does wrong is one sentence.

@@ -27,6 +27,7 @@ type benchRun struct {
 	tps     [][]float64   // [cells, repetitions so far]
 	ttft    [][]float64   // milliseconds, [cells, repetitions so far]
 	peerTPS [][]float64   // [cells, repetitions so far]
+	peerCPU [][]float64   // percent, [cells, repetitions so far]
 	tokens  []int32       // of no meaning: no step depends on what they are, [most that are read at once]
 	facts   []benchFacts  // [cells], of the last repetition
 
@@ -69,6 +70,7 @@ func (b *benchRun) open(ctx context.Context, path string) error {
 	}
 	b.cells = b.o.cells(len(b.models))
 	b.tps, b.ttft = make([][]float64, len(b.cells)), make([][]float64, len(b.cells))
+	b.peerCPU = make([][]float64, len(b.cells))
 	b.peerTPS, b.facts = make([][]float64, len(b.cells)), make([]benchFacts, len(b.cells))
 	if b.o.peer != "" {
 		if err := b.startPeers(ctx, path); err != nil {
@@ -305,7 +307,7 @@ func (b *benchRun) rows(name string, limits *benchLimits) []benchRow {
 			r.Prompt, r.TTFT = b.o.prompt, spreadOf(b.ttft[i]).median
 		}
 		if b.o.peer != "" {
-			r.Peer = newBenchPeer(b.tps[i], b.peerTPS[i])
+			r.Peer = newBenchPeer(b.tps[i], b.peerTPS[i], b.peerCPU[i])
 		}
 		if limits != nil {
 			read, ops := limits.share(f.perToken, s.median)
