@@ -81,7 +81,7 @@ func TestErrors(t *testing.T) {
 		{"bench " + m + " -d 8,8 --chart speed.svg", "", exitUsage, []string{"several depths"}},
 		{"bench " + m + " -d 0,8 --chart " + dir + "/none/speed.svg", "", exitUsage, []string{"no folder"}},
 		{"bench " + m + " -r 0", "", exitUsage, []string{"--reps 0"}},
-		{"bench " + m + " --plans kv=f16|kv=nope", "", exitUsage, []string{"nope", "f16, f32 and q8_0"}},
+		{"bench " + m + " --plans kv=f16|kv=nope", "", exitUsage, []string{"nope", "is not a codec"}},
 		{"bench " + m + " --plans kv=f16|layout=ring", "", exitUsage, []string{"--plans", "ring with full"}},
 		{"bench " + m + " --plans kv=f16|kv=f32 --plan kv=f32", "", exitUsage, []string{"--plan and --plans"}},
 		{"convert " + dir + " " + dir + "/o.gguf", "", exitError, []string{"no config.json"}},
