@@ -161,16 +161,16 @@ func TestLookupSame(t *testing.T) {
 
 // TestLookupReal: the same on real models, for a passage that is repeated, greedily and by chance.
 func TestLookupReal(t *testing.T) {
-	names, most := models, []int{0, 3, 15}
-	if testing.Short() {
-		names, most = models[:1], []int{0, 15}
+	names, most, all := models, []int{0, 3, 15}, []sample.Params{{}, {Temperature: 0.6, TopP: 0.9, Seed: 3}}
+	if testing.Short() { // without SIMD a minute
+		names, most, all = models[:1], []int{0, 15}, all[1:]
 	}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			var d drafts
 			m := open(t, name, runtime.Options{Threads: 2})
 			prompt := again(60, 40000, 5)
-			for i, p := range []sample.Params{{}, {Temperature: 0.6, TopP: 0.9, Seed: 3}} {
+			for i, p := range all {
 				var want []string
 				for _, k := range most {
 					s := session(t, m, runtime.SessionOptions{Context: 1024, Chunk: 32})
