@@ -170,7 +170,7 @@ func (p *Pool) join() {
 			pause(i)
 			continue
 		}
-		p.waits.Store(true)
+		p.waits.Swap(true) // see work
 		if p.busy.Load() > 0 {
 			<-p.idle
 		}
@@ -198,7 +198,9 @@ func (p *Pool) work(w int) {
 				pause(i)
 				continue
 			}
-			p.parked[w].Store(true)
+			// The store must come before the load, or a wake is lost. Stores and loads of sync/atomic promise that, but QEMU 7
+			// on amd64 does not keep arm64's order of the two; a swap has it everywhere.
+			p.parked[w].Swap(true)
 			if p.epoch.Load() == seen {
 				<-p.wake[w]
 			}
