@@ -181,6 +181,31 @@ type kernels struct {
 	unpack4  func(lo, hi []int8, src []byte)
 }
 
+// byRows are loops that each take a fixed number of rows, the most rows first, at last one.
+type byRows []struct {
+	rows   int
+	dot    func(s *float32, lds int, q *int8, meta *Meta, w *int8, d *uint16, dim, panels int) // lds in bytes
+	mulAdd func(y *float32, ldy int, p *int8, meta *Meta, w *int8, dim, panels int)            // ldy in bytes
+}
+
+func (l byRows) dot(s []float32, lds int, q []int8, meta []Meta, w []int8, d []uint16, rows, dim int) {
+	r := 0
+	for _, k := range l {
+		for ; rows-r >= k.rows; r += k.rows {
+			k.dot(&s[r*lds], 4*lds, &q[r*dim], &meta[r*dim/Group], &w[0], &d[0], dim, len(w)/(Panel*dim))
+		}
+	}
+}
+
+func (l byRows) mulAdd(y []float32, ldy int, p []int8, meta []Meta, w []int8, rows, dim int) {
+	r := 0
+	for _, k := range l {
+		for ; rows-r >= k.rows; r += k.rows {
+			k.mulAdd(&y[r*ldy], 4*ldy, &p[r*dim], &meta[r*dim/Group], &w[0], dim, len(w)/(Panel*dim))
+		}
+	}
+}
+
 var (
 	kernelsGo = kernels{quantizeGo, weighGo, dotGo, mulAddGo, unpack4Go}
 	active    = &kernelsGo // the implementation in use

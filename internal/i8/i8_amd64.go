@@ -117,96 +117,6 @@ func quantizeAVX512(q *int8, meta *Meta, x *float32, groups int)
 //go:noescape
 func weigh2AVX512(q *int8, meta *Meta, x *float32, groups int, f *float32)
 
-func dotWithAVX2(s []float32, lds int, q []int8, meta []Meta, w []int8, d []uint16, rows, dim int) {
-	panels, groups := len(w)/(Panel*dim), dim/Group
-	for r := 0; r < rows; {
-		s, q, meta := &s[r*lds], &q[r*dim], &meta[r*groups]
-		switch left := rows - r; {
-		case left >= 4:
-			dot4AVX2(s, 4*lds, q, meta, &w[0], &d[0], dim, panels)
-			r += 4
-		case left >= 3:
-			dot3AVX2(s, 4*lds, q, meta, &w[0], &d[0], dim, panels)
-			r += 3
-		case left >= 2:
-			dot2AVX2(s, 4*lds, q, meta, &w[0], &d[0], dim, panels)
-			r += 2
-		default:
-			dot1AVX2(s, 4*lds, q, meta, &w[0], &d[0], dim, panels)
-			r += 1
-		}
-	}
-}
-
-func mulAddWithAVX2(y []float32, ldy int, p []int8, meta []Meta, w []int8, rows, dim int) {
-	panels, groups := len(w)/(Panel*dim), dim/Group
-	for r := 0; r < rows; {
-		y, p, meta := &y[r*ldy], &p[r*dim], &meta[r*groups]
-		switch left := rows - r; {
-		case left >= 4:
-			mulAdd4AVX2(y, 4*ldy, p, meta, &w[0], dim, panels)
-			r += 4
-		case left >= 3:
-			mulAdd3AVX2(y, 4*ldy, p, meta, &w[0], dim, panels)
-			r += 3
-		case left >= 2:
-			mulAdd2AVX2(y, 4*ldy, p, meta, &w[0], dim, panels)
-			r += 2
-		default:
-			mulAdd1AVX2(y, 4*ldy, p, meta, &w[0], dim, panels)
-			r += 1
-		}
-	}
-}
-
-func dotWithVNNI(s []float32, lds int, q []int8, meta []Meta, w []int8, d []uint16, rows, dim int) {
-	panels, groups := len(w)/(Panel*dim), dim/Group
-	for r := 0; r < rows; {
-		s, q, meta := &s[r*lds], &q[r*dim], &meta[r*groups]
-		switch left := rows - r; {
-		case left >= 8:
-			dot8VNNI(s, 4*lds, q, meta, &w[0], &d[0], dim, panels)
-			r += 8
-		case left >= 4:
-			dot4VNNI(s, 4*lds, q, meta, &w[0], &d[0], dim, panels)
-			r += 4
-		case left >= 3:
-			dot3VNNI(s, 4*lds, q, meta, &w[0], &d[0], dim, panels)
-			r += 3
-		case left >= 2:
-			dot2VNNI(s, 4*lds, q, meta, &w[0], &d[0], dim, panels)
-			r += 2
-		default:
-			dot1VNNI(s, 4*lds, q, meta, &w[0], &d[0], dim, panels)
-			r += 1
-		}
-	}
-}
-
-func mulAddWithVNNI(y []float32, ldy int, p []int8, meta []Meta, w []int8, rows, dim int) {
-	panels, groups := len(w)/(Panel*dim), dim/Group
-	for r := 0; r < rows; {
-		y, p, meta := &y[r*ldy], &p[r*dim], &meta[r*groups]
-		switch left := rows - r; {
-		case left >= 8:
-			mulAdd8VNNI(y, 4*ldy, p, meta, &w[0], dim, panels)
-			r += 8
-		case left >= 4:
-			mulAdd4VNNI(y, 4*ldy, p, meta, &w[0], dim, panels)
-			r += 4
-		case left >= 3:
-			mulAdd3VNNI(y, 4*ldy, p, meta, &w[0], dim, panels)
-			r += 3
-		case left >= 2:
-			mulAdd2VNNI(y, 4*ldy, p, meta, &w[0], dim, panels)
-			r += 2
-		default:
-			mulAdd1VNNI(y, 4*ldy, p, meta, &w[0], dim, panels)
-			r += 1
-		}
-	}
-}
-
 // unpack4AVX2: n is a positive multiple of 64. Twin: unpack4Go.
 //
 //go:noescape
@@ -248,9 +158,13 @@ func weighWithAVX512(q []int8, meta []Meta, x, f []float32) {
 }
 
 var (
-	kernelsAVX2   = kernels{quantizeWithAVX2, weighWithAVX2, dotWithAVX2, mulAddWithAVX2, unpack4WithAVX2}
-	kernelsAVX512 = kernels{quantizeWithAVX512, weighWithAVX512, dotWithAVX2, mulAddWithAVX2, unpack4WithAVX2}
-	kernelsVNNI   = kernels{quantizeWithAVX512, weighWithAVX512, dotWithVNNI, mulAddWithVNNI, unpack4WithAVX2}
+	rowsAVX2 = byRows{{4, dot4AVX2, mulAdd4AVX2}, {3, dot3AVX2, mulAdd3AVX2}, {2, dot2AVX2, mulAdd2AVX2}, {1, dot1AVX2, mulAdd1AVX2}}
+	rowsVNNI = byRows{{8, dot8VNNI, mulAdd8VNNI}, {4, dot4VNNI, mulAdd4VNNI}, {3, dot3VNNI, mulAdd3VNNI},
+		{2, dot2VNNI, mulAdd2VNNI}, {1, dot1VNNI, mulAdd1VNNI}}
+
+	kernelsAVX2   = kernels{quantizeWithAVX2, weighWithAVX2, rowsAVX2.dot, rowsAVX2.mulAdd, unpack4WithAVX2}
+	kernelsAVX512 = kernels{quantizeWithAVX512, weighWithAVX512, rowsAVX2.dot, rowsAVX2.mulAdd, unpack4WithAVX2}
+	kernelsVNNI   = kernels{quantizeWithAVX512, weighWithAVX512, rowsVNNI.dot, rowsVNNI.mulAdd, unpack4WithAVX2}
 )
 
 func init() {

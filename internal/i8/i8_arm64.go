@@ -67,60 +67,6 @@ func quantizeNEON(q *int8, meta *Meta, x *float32, groups int)
 //go:noescape
 func weighNEON(q *int8, meta *Meta, x *float32, groups int, f *float32, period int)
 
-func dotWithDot(s []float32, lds int, q []int8, meta []Meta, w []int8, d []uint16, rows, dim int) {
-	panels, groups := len(w)/(Panel*dim), dim/Group
-	for r := 0; r < rows; {
-		s, q, meta := &s[r*lds], &q[r*dim], &meta[r*groups]
-		switch left := rows - r; {
-		case left >= 4:
-			dot4Dot(s, 4*lds, q, meta, &w[0], &d[0], dim, panels)
-			r += 4
-		case left >= 3:
-			dot3Dot(s, 4*lds, q, meta, &w[0], &d[0], dim, panels)
-			r += 3
-		case left >= 2:
-			dot2Dot(s, 4*lds, q, meta, &w[0], &d[0], dim, panels)
-			r += 2
-		default:
-			dot1Dot(s, 4*lds, q, meta, &w[0], &d[0], dim, panels)
-			r += 1
-		}
-	}
-}
-
-func mulAddWithDot(y []float32, ldy int, p []int8, meta []Meta, w []int8, rows, dim int) {
-	panels, groups := len(w)/(Panel*dim), dim/Group
-	for r := 0; r < rows; {
-		y, p, meta := &y[r*ldy], &p[r*dim], &meta[r*groups]
-		switch left := rows - r; {
-		case left >= 4:
-			mulAdd4Dot(y, 4*ldy, p, meta, &w[0], dim, panels)
-			r += 4
-		case left >= 3:
-			mulAdd3Dot(y, 4*ldy, p, meta, &w[0], dim, panels)
-			r += 3
-		case left >= 2:
-			mulAdd2Dot(y, 4*ldy, p, meta, &w[0], dim, panels)
-			r += 2
-		default:
-			mulAdd1Dot(y, 4*ldy, p, meta, &w[0], dim, panels)
-			r += 1
-		}
-	}
-}
-
-func dotWithNEON(s []float32, lds int, q []int8, meta []Meta, w []int8, d []uint16, rows, dim int) {
-	for r := range rows {
-		dot1NEON(&s[r*lds], 4*lds, &q[r*dim], &meta[r*dim/Group], &w[0], &d[0], dim, len(w)/(Panel*dim))
-	}
-}
-
-func mulAddWithNEON(y []float32, ldy int, p []int8, meta []Meta, w []int8, rows, dim int) {
-	for r := range rows {
-		mulAdd1NEON(&y[r*ldy], 4*ldy, &p[r*dim], &meta[r*dim/Group], &w[0], dim, len(w)/(Panel*dim))
-	}
-}
-
 // unpack4NEON: n is a positive multiple of 64. Twin: unpack4Go.
 //
 //go:noescape
@@ -137,8 +83,11 @@ func weighWithNEON(q []int8, meta []Meta, x, f []float32) {
 }
 
 var (
-	kernelsNEON = kernels{quantizeWithNEON, weighWithNEON, dotWithNEON, mulAddWithNEON, unpack4WithNEON}
-	kernelsDot  = kernels{quantizeWithNEON, weighWithNEON, dotWithDot, mulAddWithDot, unpack4WithNEON}
+	rowsNEON = byRows{{1, dot1NEON, mulAdd1NEON}}
+	rowsDot  = byRows{{4, dot4Dot, mulAdd4Dot}, {3, dot3Dot, mulAdd3Dot}, {2, dot2Dot, mulAdd2Dot}, {1, dot1Dot, mulAdd1Dot}}
+
+	kernelsNEON = kernels{quantizeWithNEON, weighWithNEON, rowsNEON.dot, rowsNEON.mulAdd, unpack4WithNEON}
+	kernelsDot  = kernels{quantizeWithNEON, weighWithNEON, rowsDot.dot, rowsDot.mulAdd, unpack4WithNEON}
 )
 
 func init() {
