@@ -48,27 +48,24 @@ func (d hadamard) Turn(x []float32) {
 
 func (d hadamard) Back(x []float32) { d.Turn(x) }
 
-// quantize4 returns the scale of x as a half, and what to multiply x with for its integers from −8 to 7: the value of the
-// largest magnitude becomes −8. What is no number or too large gives the scale NaN.
-func quantize4(x []float32) (scale uint16, inv float32) {
-	var top uint32 // magnitudes compare as the integers of their bits, NaN above infinity
-	most := float32(0)
-	for _, v := range x {
-		if b := math.Float32bits(v) & 0x7fffffff; b > top {
-			top, most = b, v
-		}
+// turned copies x into n numbers, filled up with zeros, and turns it. Heads of up to 256 values need no allocation.
+func (d hadamard) turned(room *[256]float32, x []float32, n int) []float32 {
+	y := room[:]
+	if n > len(y) {
+		y = make([]float32, n)
 	}
-	switch {
-	case top >= 0x7f800000:
-		return storedScale(float32(math.NaN())), 0
-	case top < (127-100)<<23: // −8/most could overflow
-		return 0, 0
-	}
-	return storedScale(most / -8), -8 / most
+	y = y[:n]
+	copy(y, x[:d])
+	d.Turn(y)
+	return y
 }
 
-// nibble rounds x·inv to the nearest integer from −8 to 7, ties to even, and adds 8.
+// nibble rounds x·inv to the nearest integer from −8 to 7, ties to even, and adds 8. Where inv is 0, x may be NaN, whose integer
+// differs from CPU to CPU.
 func nibble(x, inv float32) byte {
+	if inv == 0 {
+		return 8
+	}
 	return byte(max(-8, min(7, int(math.RoundToEven(float64(float32(x*inv)))))) + 8)
 }
 
@@ -104,17 +101,10 @@ func (d q4Keys) Put(tile []byte, row int, x []float32) {
 	groups, at := d.groups(), row%i8.Panel
 	half := groups * i8.Group / 2
 	nibbles, scales = nibbles[row/i8.Panel*half*i8.Panel:][:half*i8.Panel], scales[row/i8.Panel*groups*i8.Panel:]
-	y := make([]float32, 256)
-	if len(y) < 2*half {
-		y = make([]float32, 2*half)
-	}
-	y = y[:2*half]
-	copy(y, x[:d.hadamard])
-	d.Turn(y)
-	var inv float32
+	y, inv := d.turned(new([256]float32), x, 2*half), float32(0)
 	for i := range 2 * half {
 		if i%i8.Group == 0 {
-			scales[i/i8.Group*i8.Panel+at], inv = quantize4(y[i : i+i8.Group])
+			scales[i/i8.Group*i8.Panel+at], inv = storedQuantum(y[i:i+i8.Group], -8)
 		}
 		v, b := nibble(y[i], inv), &nibbles[i%half/4*4*i8.Panel+4*at+i%4]
 		if i < half {
@@ -167,14 +157,8 @@ func (d q4Values) Ints(tile []byte, room []int8) ([]int8, []uint16) {
 
 func (d q4Values) Put(tile []byte, row int, x []float32) {
 	nibbles, scales := d.parts(tile)
-	y := make([]float32, 256)
-	if len(y) < int(d.hadamard) {
-		y = make([]float32, d.hadamard)
-	}
-	y = y[:d.hadamard]
-	copy(y, x)
-	d.Turn(y)
-	scale, inv := quantize4(y)
+	y := d.turned(new([256]float32), x, int(d.hadamard))
+	scale, inv := storedQuantum(y, -8)
 	scales[row] = scale
 	for p := range d.pairs() {
 		for i := range i8.Panel {

@@ -67,6 +67,25 @@ func storedScale(x float32) uint16 {
 	return h[0]
 }
 
+// storedQuantum returns the scale at which the number of the largest magnitude in x becomes the integer level, as a half, and what
+// to multiply x with for its integers. What is no number or too large gives the scale NaN.
+func storedQuantum(x []float32, level float32) (scale uint16, inv float32) {
+	var top uint32 // magnitudes compare as the integers of their bits, NaN above infinity
+	most := float32(0)
+	for _, v := range x {
+		if b := math.Float32bits(v) & 0x7fffffff; b > top {
+			top, most = b, v
+		}
+	}
+	switch {
+	case top >= 0x7f800000:
+		return storedScale(float32(math.NaN())), 0
+	case top < (127-100)<<23: // level/most could overflow
+		return 0, 0
+	}
+	return storedScale(most / level), level / most
+}
+
 func (d q8Keys) Get(dst []float32, tile []byte, n int) {
 	ints, scales := d.Ints(tile, nil)
 	groups := d.groups()
@@ -97,22 +116,11 @@ func (d q8Values) Ints(tile []byte, _ []int8) ([]int8, []uint16) {
 
 func (d q8Values) Put(tile []byte, row int, x []float32) {
 	ints, scales := d.Ints(tile, nil)
-	var top uint32 // magnitudes compare as the integers of their bits, NaN above infinity
-	for _, v := range x[:d] {
-		top = max(top, math.Float32bits(v)&0x7fffffff)
-	}
-	amax, inv := math.Float32frombits(top), float32(0)
-	switch {
-	case top >= 0x7f800000:
-		scales[row] = storedScale(float32(math.NaN()))
-	case top < (127-100)<<23: // 127/amax would overflow
-		scales[row] = 0
-	default:
-		scales[row], inv = storedScale(amax/127), 127/amax
-	}
+	scale, inv := storedQuantum(x[:d], 127)
+	scales[row] = scale
 	for i, v := range x[:d] {
 		q := int8(0)
-		if inv != 0 {
+		if inv != 0 { // else v may be NaN
 			q = int8(math.RoundToEven(float64(float32(v * inv))))
 		}
 		ints[i/i8.Panel*i8.Panel*Tile+row/4*4*i8.Panel+i%i8.Panel*4+row%4] = q
