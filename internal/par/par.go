@@ -55,11 +55,10 @@ type Pool struct {
 	err  atomic.Pointer[error] // first failure of the pass
 
 	// The task in progress. Workers read these between a wake and their own decrement of busy.
-	task  seq.Task
-	n     int
-	grain int
-	next  atomic.Int64 // first item not yet taken
-	busy  atomic.Int32 // workers that have not finished the task
+	task   seq.Task
+	grain  int
+	shares []share
+	busy   atomic.Int32 // workers that have not finished the task
 
 	epoch  atomic.Uint32 // counts tasks; workers spin on it, then park
 	wake   []chan struct{}
@@ -69,6 +68,13 @@ type Pool struct {
 	quit   atomic.Bool
 }
 
+// share is the stretch of a task's items that a worker begins with. It is alone in its cache line.
+type share struct {
+	next atomic.Int64 // first item not yet taken
+	end  int64
+	_    [48]byte
+}
+
 // spins is how often a waiting worker looks before it parks: some 20 µs, about the gap between two tasks of a pass.
 const spins = 4000
 
@@ -76,6 +82,7 @@ const spins = 4000
 func NewPool(workers int) *Pool {
 	p := &Pool{workers: max(1, workers), pass: make(chan struct{}, 1), idle: make(chan struct{}, 1)}
 	p.back = p.leave
+	p.shares = make([]share, p.workers)
 	p.wake = make([]chan struct{}, p.workers)
 	p.parked = make([]atomic.Bool, p.workers)
 	for w := 1; w < p.workers; w++ {
@@ -129,22 +136,27 @@ func (p *Pool) Err() error {
 
 func (p *Pool) fail(err error) { p.err.CompareAndSwap(nil, &err) }
 
-// Run implements seq.Team. Items are handed out grain by grain, so an uneven machine stays busy; which worker gets
-// which does not matter to any result.
+// Run implements seq.Team. Every worker has a contiguous share of the items, so that it reads memory as one stream, and takes it
+// grain by grain; who is done takes from the others' shares, so an uneven machine stays busy. Which worker gets which item
+// does not matter to any result.
 func (p *Pool) Run(n, grain int, t seq.Task) error {
 	if err := p.Err(); err != nil {
 		return err
 	}
-	grain = max(1, grain)
-	p.task, p.n, p.grain = t, n, grain
-	p.next.Store(0)
-	if p.workers > 1 && n > grain {
+	p.task, p.grain = t, max(1, grain)
+	if p.workers > 1 && n > p.grain {
+		grains := (n + p.grain - 1) / p.grain
+		for w := range p.shares {
+			s := &p.shares[w]
+			s.next.Store(int64(w * grains / p.workers * p.grain))
+			s.end = int64(min((w+1)*grains/p.workers*p.grain, n))
+		}
 		p.busy.Store(int32(p.workers - 1))
 		p.release()
 		p.safely(0)
 		p.join()
 	} else {
-		p.safely(0)
+		p.alone(n)
 	}
 	p.task = nil
 	return p.Err()
@@ -220,19 +232,39 @@ func (p *Pool) work(w int) {
 	}
 }
 
-// safely takes items until none are left.
+// safely takes items until none are left: of worker w's share, then of the others'.
 func (p *Pool) safely(w int) {
 	if w == 0 {
 		old := debug.SetPanicOnFault(true)
 		defer debug.SetPanicOnFault(old)
 	}
 	defer p.recover()
-	for {
-		lo := int(p.next.Add(int64(p.grain))) - p.grain
-		if lo >= p.n || p.Err() != nil {
-			return
+	grain := int64(p.grain)
+	for v := w; v < w+p.workers; v++ {
+		s := &p.shares[v%p.workers]
+		for {
+			lo := s.next.Load()
+			if lo >= s.end {
+				break
+			}
+			if lo = s.next.Add(grain) - grain; lo >= s.end {
+				break
+			}
+			if p.Err() != nil {
+				return
+			}
+			p.task.Do(w, int(lo), int(min(lo+grain, s.end)))
 		}
-		p.task.Do(w, lo, min(lo+p.grain, p.n))
+	}
+}
+
+// alone does all n items on the caller.
+func (p *Pool) alone(n int) {
+	old := debug.SetPanicOnFault(true)
+	defer debug.SetPanicOnFault(old)
+	defer p.recover()
+	for lo := 0; lo < n && p.Err() == nil; lo += p.grain {
+		p.task.Do(0, lo, min(lo+p.grain, n))
 	}
 }
 
