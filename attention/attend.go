@@ -3,6 +3,7 @@ package attention
 import (
 	"math"
 
+	"github.com/godwit-ai/godwit/internal/i8"
 	"github.com/godwit-ai/godwit/internal/vec"
 	"github.com/godwit-ai/godwit/seq"
 )
@@ -34,7 +35,7 @@ type job struct {
 	width int
 	items []item    // [wave] the blocks being shared out
 	parts []softmax // [wave] their results
-	heads []softmax // [KVHeads] the results so far
+	heads []head    // [KVHeads]
 }
 
 type phase int
@@ -56,9 +57,22 @@ type softmax struct {
 	f   []float32 // [rows] scratch: what out is to be multiplied with
 }
 
+// head is one KV head of a step of few rows.
+type head struct {
+	queries
+	all softmax // the results so far
+}
+
+// queries are what keys are multiplied with.
+type queries struct {
+	q    []float32 // [rows, Dim] positions applied, scaled
+	ints []int8    // [rows, padded Dim] the same quantised; nil: keys are not multiplied as integers
+	meta []i8.Meta // [rows, padded Dim/32]
+}
+
 // worker is the scratch of one worker. A tile's rows are its queries × the heads of the group.
 type worker struct {
-	q    []float32 // [rows, Dim] positions applied, scaled
+	queries
 	s    []float32 // [rows, Tile] logits, then their exponentials
 	key  []float32 // [Dim, Tile]
 	val  []float32 // [Tile, VDim]
@@ -111,7 +125,7 @@ func (j *job) scratch() {
 	rows := min(c.height, j.at.N) * c.group
 	for i := range s.work[:j.at.Team.Workers()] {
 		w := &s.work[i]
-		w.q = seq.Take[float32](mem, rows*sh.Dim)
+		w.queries = j.takeQueries(rows)
 		w.s = seq.Take[float32](mem, rows*Tile)
 		w.key = seq.Take[float32](mem, sh.Dim*Tile)
 		w.val = seq.Take[float32](mem, sh.VDim*Tile)
@@ -121,6 +135,15 @@ func (j *job) scratch() {
 			w.ints = c.takeInts(mem, rows)
 		}
 	}
+}
+
+func (j *job) takeQueries(rows int) (q queries) {
+	c, mem := j.s.core, j.at.Mem
+	q.q = seq.Take[float32](mem, rows*c.shape.Dim)
+	if c.keyInts != nil && !j.at.Exact {
+		q.ints, q.meta = seq.Take[int8](mem, rows*c.padded()), i8.Metas(seq.Take[uint64](mem, rows*c.padded()/i8.Group))
+	}
+	return q
 }
 
 func takeSoftmax(mem *seq.Arena, rows, dim int) softmax {
@@ -133,35 +156,42 @@ func (j *job) blocks() error {
 	c, sh, n := j.s.core, j.s.core.shape, j.at.N
 	if j.heads == nil {
 		most := min(wave, (tiles(j.s.maxLen)+block-1)/block*sh.KVHeads)
-		j.items, j.parts, j.heads = make([]item, 0, most), make([]softmax, most), make([]softmax, sh.KVHeads)
+		j.items, j.parts, j.heads = make([]item, 0, most), make([]softmax, most), make([]head, sh.KVHeads)
 	}
 	most := min(len(j.parts), max(16, waveSize/(n*c.group*(sh.VDim+3))))
 	for i := range most {
 		j.parts[i] = takeSoftmax(j.at.Mem, n*c.group, sh.VDim)
 	}
+	w := &j.s.work[0]
 	for h := range j.heads {
-		j.heads[h] = takeSoftmax(j.at.Mem, n*c.group, sh.VDim)
-		c.begin(j.heads[h], h)
+		j.heads[h] = head{j.takeQueries(n * c.group), takeSoftmax(j.at.Mem, n*c.group, sh.VDim)}
+		c.begin(j.heads[h].all, h)
+		j.load(&j.heads[h].queries, w, h, 0, n)
 	}
 	j.phase, j.items = blocking, j.items[:0]
-	w := &j.s.work[0]
-	for h := range sh.KVHeads {
+	heads := sh.KVHeads // that see the same rows
+	if len(c.layer.Span) > 1 {
+		heads = 1
+	}
+	for h := 0; h < sh.KVHeads; h += heads {
 		j.look(w, h, 0, n)
 		for t := w.next(n, 0); t >= 0; t = w.next(n, (t/block+1)*block) {
-			if len(j.items) == most {
+			if len(j.items)+heads > most {
 				if err := j.flush(); err != nil {
 					return err
 				}
 				j.look(w, h, 0, n) // the worker was in use
 			}
-			j.items = append(j.items, item{h, t / block})
+			for i := range heads { // as they lie in memory
+				j.items = append(j.items, item{h + i, t / block})
+			}
 		}
 	}
 	if err := j.flush(); err != nil {
 		return err
 	}
-	for h, all := range j.heads {
-		j.finish(all, h, 0)
+	for h := range j.heads {
+		j.finish(j.heads[h].all, h, 0)
 	}
 	return nil
 }
@@ -172,7 +202,7 @@ func (j *job) flush() error {
 		return err
 	}
 	for i, it := range j.items {
-		j.heads[it.head].merge(j.parts[i])
+		j.heads[it.head].all.merge(j.parts[i])
 	}
 	j.items = j.items[:0]
 	return nil
@@ -192,7 +222,7 @@ func (j *job) Do(worker, lo, hi int) {
 		case blocking:
 			w, it := &j.s.work[worker], j.items[i]
 			j.look(w, it.head, 0, j.at.N)
-			j.load(w, it.head, 0, j.at.N)
+			w.queries = j.heads[it.head].queries
 			j.block(w, j.parts[i], it.head, j.at.N, w.next(j.at.N, it.block*block))
 		}
 	}
@@ -229,7 +259,7 @@ func (j *job) attend(w *worker, head, r0 int) {
 	rows := n * c.group
 	all, part := w.all.first(rows), w.part.first(rows)
 	j.look(w, head, r0, n)
-	j.load(w, head, r0, n)
+	j.load(&w.queries, w, head, r0, n)
 	c.begin(all, head)
 	for t := w.next(n, 0); t >= 0; {
 		if j.at.Team.Err() != nil {
@@ -271,12 +301,12 @@ func (w *worker) next(n, t int) int {
 	return best
 }
 
-// load copies the queries, applies their positions and scales them.
-func (j *job) load(w *worker, head, r0, n int) {
+// load copies n queries of a KV head from row r0 of the step on, applies their positions and scales them. w is scratch.
+func (j *job) load(q *queries, w *worker, head, r0, n int) {
 	c, sh := j.s.core, j.s.core.shape
 	width := c.group * sh.Dim
 	for i := range n {
-		dst := w.q[i*width:][:width]
+		dst := q.q[i*width:][:width]
 		copy(dst, j.q[(r0+i)*sh.Heads*sh.Dim+head*width:])
 		if c.pos != nil {
 			for g := range c.group {
@@ -289,8 +319,8 @@ func (j *job) load(w *worker, head, r0, n int) {
 		w.part.f[0] = c.scale
 		vec.ScaleRows(dst, w.part.f[:1], width)
 	}
-	if c.keyInts != nil && !j.at.Exact {
-		c.queries(&w.ints, w.q[:n*width])
+	if q.ints != nil {
+		c.quantize(q, w.row, n*c.group)
 	}
 }
 
@@ -322,7 +352,7 @@ func (j *job) tile(w *worker, m softmax, head, n, t int) {
 	logits := w.s[from*g*Tile : to*g*Tile]
 	switch {
 	case c.keyInts != nil && !j.at.Exact:
-		c.intLogits(logits, &w.ints, key, from*g, rows)
+		c.intLogits(logits, w, key, from*g, rows)
 	case c.keyMul != nil && rows <= few:
 		clear(logits)
 		c.keyMul.MulAdd(logits, w.q[from*g*sh.Dim:], key, 0, rows, sh.Dim, Tile, sh.Dim, Tile)

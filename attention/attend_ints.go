@@ -10,8 +10,6 @@ import (
 
 // ints is a worker's scratch for integers.
 type ints struct {
-	q       []int8    // [rows, padded Dim] queries, positions applied, scaled
-	qMeta   []i8.Meta // [rows, padded Dim/32]
 	row     []float32 // [padded Dim] a query, filled up with zeros
 	p       []int8    // [rows, Tile] weights of values times the values' scales
 	pMeta   []i8.Meta // [rows, Tile/32]
@@ -28,9 +26,7 @@ func (c *Core) takeInts(mem *seq.Arena, rows int) (w ints) {
 	room := 0
 	if c.keyInts != nil {
 		room = c.keyInts.Room()
-		dim := c.padded()
-		w.q, w.qMeta = seq.Take[int8](mem, rows*dim), i8.Metas(seq.Take[uint64](mem, rows*dim/i8.Group))
-		if dim != c.shape.Dim {
+		if dim := c.padded(); dim != c.shape.Dim {
 			w.row = seq.Take[float32](mem, dim)
 		}
 	}
@@ -46,25 +42,25 @@ func (c *Core) takeInts(mem *seq.Arena, rows int) (w ints) {
 	return w
 }
 
-// queries quantises rows of queries, q[rows, Dim].
-func (c *Core) queries(w *ints, q []float32) {
+// quantize quantises rows of queries; row is scratch.
+func (c *Core) quantize(q *queries, row []float32, rows int) {
 	dim, pad := c.shape.Dim, c.padded()
 	if dim == pad {
-		i8.Quantize(w.q, w.qMeta, q)
+		i8.Quantize(q.ints, q.meta, q.q[:rows*dim])
 		return
 	}
-	clear(w.row)
-	for r := range len(q) / dim {
-		copy(w.row, q[r*dim:][:dim])
-		i8.Quantize(w.q[r*pad:], w.qMeta[r*pad/i8.Group:], w.row)
+	clear(row)
+	for r := range rows {
+		copy(row, q.q[r*dim:][:dim])
+		i8.Quantize(q.ints[r*pad:], q.meta[r*pad/i8.Group:], row)
 	}
 }
 
-// intLogits sets s[rows, Tile] to the products of rows from row from on with a tile of keys.
-func (c *Core) intLogits(s []float32, w *ints, tile []byte, from, rows int) {
+// intLogits sets s[rows, Tile] to the products of the worker's queries from row from on with a tile of keys.
+func (c *Core) intLogits(s []float32, w *worker, tile []byte, from, rows int) {
 	pad := c.padded()
 	keys, scales := c.keyInts.Ints(tile, w.room)
-	i8.Dot(s, Tile, w.q[from*pad:], w.qMeta[from*pad/i8.Group:], keys, scales, rows, pad)
+	i8.Dot(s, Tile, w.queries.ints[from*pad:], w.meta[from*pad/i8.Group:], keys, scales, rows, pad)
 }
 
 // intValues adds the weighted values of a tile to the results of queries [from, to). The weights are in w.s.

@@ -88,12 +88,19 @@ func BenchmarkDecodeModel(b *testing.B) {
 		for _, kv := range codecs.names() {
 			var sessions []*runner
 			for range layers {
-				r, done := benchSession(b, kv, sh, depth+64, 64, 2)
+				r, done := benchSession(b, kv, sh, depth+64, 64, 1)
 				defer done()
 				for r.st.Len() < depth {
 					r.fill(64)
 				}
 				sessions = append(sessions, r)
+			}
+			pool := par.NewPool(2) // one for all, as a parked worker takes long to wake
+			defer pool.Close()
+			team, leave := pool.Pass(context.Background())
+			defer leave()
+			for _, r := range sessions {
+				r.team = team
 			}
 			b.Run(fmt.Sprintf("%s/kv=%s", name, kv), func(b *testing.B) {
 				b.SetBytes(layers * depth * int64(sessions[0].c.slot()) / Tile)

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 
 	"github.com/godwit-ai/godwit/seq"
 )
@@ -75,8 +76,9 @@ type share struct {
 	_    [48]byte
 }
 
-// spins is how often a waiting worker looks before it parks: some 20 µs, about the gap between two tasks of a pass.
-const spins = 4000
+// patience is how long a waiting worker looks before it parks. Tasks of a pass follow each other within some 10 µs, and waking
+// a parked thread takes up to 50 µs where a hypervisor has to be asked.
+const patience = 200 * time.Microsecond
 
 // NewPool starts workers−1 goroutines; the caller of a pass is worker 0.
 func NewPool(workers int) *Pool {
@@ -177,9 +179,8 @@ func (p *Pool) release() {
 
 // join waits until every worker has finished.
 func (p *Pool) join() {
-	for i := 0; p.busy.Load() > 0; i++ {
-		if i < spins {
-			pause(i)
+	for s := (spin{}); p.busy.Load() > 0; {
+		if s.more() {
 			continue
 		}
 		p.waits.Swap(true) // see work
@@ -194,20 +195,32 @@ func (p *Pool) join() {
 	}
 }
 
-// pause yields now and then, so that a machine with fewer cores than workers makes progress.
-func pause(i int) {
-	if i&63 == 63 {
-		runtime.Gosched()
+// spin is a wait that goes on until its patience is used up.
+type spin struct {
+	n     int
+	since time.Time
+}
+
+// more waits some 50 ns and reports whether there is patience left. Now and then it looks at the clock and lets other
+// goroutines run, so that a process with fewer CPUs than workers makes progress.
+func (s *spin) more() bool {
+	relax()
+	if s.n++; s.n%64 != 0 {
+		return true
 	}
+	if s.n == 64 {
+		s.since = time.Now()
+	}
+	runtime.Gosched()
+	return time.Since(s.since) < patience
 }
 
 func (p *Pool) work(w int) {
 	debug.SetPanicOnFault(true)
 	seen := uint32(0)
 	for {
-		for i := 0; p.epoch.Load() == seen; i++ {
-			if i < spins {
-				pause(i)
+		for s := (spin{}); p.epoch.Load() == seen; {
+			if s.more() {
 				continue
 			}
 			// The store must come before the load, or a wake is lost. Stores and loads of sync/atomic promise that, but QEMU 7

@@ -36,7 +36,11 @@ func mulAddSIMD(c, a, b []float32, m, k, n, lda, ldb, ldc int) {
 
 func mulAddF16SIMD(c, a []float32, b []uint16, m, k, n, lda, ldb, ldc int) {
 	w := n &^ (lanes - 1)
-	if w > 0 {
+	switch {
+	case w == 0:
+	case wide:
+		mulAddF16AVX512(&c[0], &a[0], &b[0], m, k, w, 4*lda, 2*ldb, 4*ldc)
+	default:
 		mulAddF16AVX2(&c[0], &a[0], &b[0], m, k, w, 4*lda, 2*ldb, 4*ldc)
 	}
 	if w < n {

@@ -60,8 +60,29 @@
 	VMOVUPS 128(BX), Z26 \
 	VMOVUPS 192(BX), Z27
 
+// The same of halves, which few rows of c multiply, so that their rate is the memory's: what is 16 KB ahead goes to the second
+// cache. 64-byte lines one by one between products arrive while those are computed; a tile's lines at once do not.
+#define AHEAD 16384
+#define HALVES1 VCVTPH2PS (BX), Z24
+#define HALVES2 \
+	HALVES1 \
+	VCVTPH2PS 32(BX), Z25 \
+	PREFETCHT1 AHEAD(BX)
+#define HALVES4 \
+	HALVES2 \
+	VCVTPH2PS 64(BX), Z26 \
+	VCVTPH2PS 96(BX), Z27 \
+	PREFETCHT1 (AHEAD+64)(BX)
+
+// BX = the columns of b.
+#define FLOATS ADDQ DX, BX
+#define HALVES \
+	MOVQ DX, CX \
+	SHRQ $1, CX \
+	ADDQ CX, BX
+
 // A block.
-#define BLOCK(rows, load, store, get, fma, loop) \
+#define BLOCK(rows, load, store, begin, get, fma, loop) \
 	LEAQ (DI)(DX*1), R10   \
 	LEAQ (R15)(R15*2), R11 \
 	ADDQ R10, R11          \
@@ -69,7 +90,7 @@
 	LEAQ (R13)(R13*2), R12 \
 	ADDQ SI, R12           \
 	MOVQ b+16(FP), BX      \
-	ADDQ DX, BX            \
+	begin                  \
 	MOVQ k+32(FP), CX      \
 	rows(load)             \
 loop:                      \
@@ -83,7 +104,7 @@ loop:                      \
 	rows(store)
 
 // All columns of n rows, as long as there are as many.
-#define STRIP(count, rows, loop4, loop2, loop1, strip, wide, pair, last, next, end) \
+#define STRIP(count, rows, begin, get1, get2, get4, loop4, loop2, loop1, strip, wide, pair, last, next, end) \
 strip:                                              \
 	CMPQ R8, $count                                     \
 	JLT  end                                        \
@@ -92,20 +113,20 @@ strip:                                              \
 wide:                                               \
 	CMPQ R9, $64                                    \
 	JLT  pair                                       \
-	BLOCK(rows, LOAD4, STORE4, GET4, FMA4, loop4) \
+	BLOCK(rows, LOAD4, STORE4, begin, get4, FMA4, loop4) \
 	ADDQ $256, DX                                   \
 	SUBQ $64, R9                                    \
 	JMP  wide                                       \
 pair:                                               \
 	CMPQ R9, $32                                    \
 	JLT  last                                       \
-	BLOCK(rows, LOAD2, STORE2, GET2, FMA2, loop2) \
+	BLOCK(rows, LOAD2, STORE2, begin, get2, FMA2, loop2) \
 	ADDQ $128, DX                                   \
 	SUBQ $32, R9                                    \
 last:                                               \
 	TESTQ R9, R9                                    \
 	JZ   next                                       \
-	BLOCK(rows, LOAD1, STORE1, GET1, FMA1, loop1) \
+	BLOCK(rows, LOAD1, STORE1, begin, get1, FMA1, loop1) \
 next:                                               \
 	IMUL3Q $count, R15, AX                              \
 	ADDQ AX, DI                                     \
@@ -123,11 +144,27 @@ TEXT ·mulAddAVX512(SB), NOSPLIT, $0-72
 	MOVQ lda+48(FP), R13
 	MOVQ ldb+56(FP), R14
 	MOVQ ldc+64(FP), R15
-	STRIP(6, ROWS6, a6, b6, c6, strip6, wide6, pair6, last6, next6, end6)
-	STRIP(4, ROWS4, a4, b4, c4, strip4, wide4, pair4, last4, next4, end4)
-	STRIP(3, ROWS3, a3, b3, c3, strip3, wide3, pair3, last3, next3, end3)
-	STRIP(2, ROWS2, a2, b2, c2, strip2, wide2, pair2, last2, next2, end2)
-	STRIP(1, ROWS1, a1, b1, c1, strip1, wide1, pair1, last1, next1, end1)
+	STRIP(6, ROWS6, FLOATS, GET1, GET2, GET4, a6, b6, c6, strip6, wide6, pair6, last6, next6, end6)
+	STRIP(4, ROWS4, FLOATS, GET1, GET2, GET4, a4, b4, c4, strip4, wide4, pair4, last4, next4, end4)
+	STRIP(3, ROWS3, FLOATS, GET1, GET2, GET4, a3, b3, c3, strip3, wide3, pair3, last3, next3, end3)
+	STRIP(2, ROWS2, FLOATS, GET1, GET2, GET4, a2, b2, c2, strip2, wide2, pair2, last2, next2, end2)
+	STRIP(1, ROWS1, FLOATS, GET1, GET2, GET4, a1, b1, c1, strip1, wide1, pair1, last1, next1, end1)
+	VZEROUPPER
+	RET
+
+// func mulAddF16AVX512(c, a *float32, b *uint16, m, k, n, lda, ldb, ldc int)
+TEXT ·mulAddF16AVX512(SB), NOSPLIT, $0-72
+	MOVQ c+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ m+24(FP), R8
+	MOVQ lda+48(FP), R13
+	MOVQ ldb+56(FP), R14
+	MOVQ ldc+64(FP), R15
+	STRIP(6, ROWS6, HALVES, HALVES1, HALVES2, HALVES4, a6, b6, c6, strip6, wide6, pair6, last6, next6, end6)
+	STRIP(4, ROWS4, HALVES, HALVES1, HALVES2, HALVES4, a4, b4, c4, strip4, wide4, pair4, last4, next4, end4)
+	STRIP(3, ROWS3, HALVES, HALVES1, HALVES2, HALVES4, a3, b3, c3, strip3, wide3, pair3, last3, next3, end3)
+	STRIP(2, ROWS2, HALVES, HALVES1, HALVES2, HALVES4, a2, b2, c2, strip2, wide2, pair2, last2, next2, end2)
+	STRIP(1, ROWS1, HALVES, HALVES1, HALVES2, HALVES4, a1, b1, c1, strip1, wide1, pair1, last1, next1, end1)
 	VZEROUPPER
 	RET
 
