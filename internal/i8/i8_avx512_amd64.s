@@ -71,8 +71,11 @@ GLOBL signBits<>(SB), RODATA|NOPTR, $4
 	VPXORD (16*k)(SI), Z20, Z16 \
 	each(COLUMNS, k)
 
-// Few rows multiply as fast as the memory reads, if what is 16 KB ahead is on its way to the second cache.
-#define FETCH(k) PREFETCHT1 (16384+16*k)(SI)
+// Few rows multiply as fast as the memory reads, if what is 16 KB ahead is on its way to the second cache, and what is 2 KB
+// ahead to the first: 17.5 GB/s of two threads over the caches of 30 layers, where one without the other gets 15, and none 14.
+#define FETCH(k) \
+	PREFETCHT1 (16384+16*k)(SI) \
+	PREFETCHT0 (2048+16*k)(SI)
 #define FEW(each) \
 	FETCH(0)  \
 	FETCH(4)  \
