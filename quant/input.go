@@ -25,6 +25,7 @@ type Input struct {
 	q       []int8    // [n, cols]; nil in exact mode, and when cols is not a multiple of 32
 	meta    []float32 // [n, cols/32, metaLen]
 	n, cols int
+	fours   int // this many rows of q and meta, a multiple of four, are as packFours lays them out; the rest follow row by row
 	exact   bool
 }
 
@@ -44,24 +45,53 @@ func (in *Input) Set(x []float32, n, cols int, exact bool, team seq.Team, mem *s
 	}
 	in.q = seq.Take[int8](mem, n*cols)
 	in.meta = seq.Take[float32](mem, n*cols/actBlock*metaLen)
+	step := 1
+	if active.fours != nil {
+		in.fours, step = n&^3, 4
+	}
 	if n*cols <= 1<<14 { // a few microseconds: not worth waking anybody
-		active.quantize(in.q, in.meta, in.x)
+		in.quantize(0, n)
 		return nil
 	}
 	t := quantizers.get()
-	t.in = *in
-	err := team.Run(n, max(1, 1<<12/cols), t)
+	t.in, t.step = *in, step
+	err := team.Run((n+step-1)/step, max(1, 1<<12/(step*cols)), t)
 	t.in = Input{}
 	quantizers.put(t)
 	return err
 }
 
-// quantizer is the parallel task of Set; its items are rows.
-type quantizer struct{ in Input }
+// quantizer is the parallel task of Set; its items are step rows each.
+type quantizer struct {
+	in   Input
+	step int
+}
 
-func (t *quantizer) Do(_, lo, hi int) {
-	c, g := t.in.cols, t.in.cols/actBlock*metaLen
-	active.quantize(t.in.q[lo*c:hi*c], t.in.meta[lo*g:hi*g], t.in.x[lo*c:hi*c])
+func (t *quantizer) Do(_, lo, hi int) { t.in.quantize(lo*t.step, min(hi*t.step, t.in.n)) }
+
+// quantize does rows [lo, hi), where lo is a multiple of four if rows are packed.
+func (in *Input) quantize(lo, hi int) {
+	c, g := in.cols, in.cols/actBlock*metaLen
+	for ; lo < min(hi, in.fours); lo += 4 {
+		active.fours(in.q[lo*c:(lo+4)*c], in.meta[lo*g:(lo+4)*g], in.x[lo*c:(lo+4)*c], c)
+	}
+	if lo < hi {
+		active.quantize(in.q[lo*c:hi*c], in.meta[lo*g:hi*g], in.x[lo*c:hi*c])
+	}
+}
+
+// packFours lays out one block of four rows for products of 2×8 by 8×2: integers [4 times 8 columns][2 pairs][2 rows][8], and
+// of each row's meta the scale and the three sums times the scale [4][2 pairs][2 rows][twice].
+func packFours(q *[4 * actBlock]int8, meta *[4 * metaLen]float32, rows *[4][actBlock]int8, metas *[4][metaLen]float32) {
+	for r := range 4 {
+		for c := range actBlock / 8 {
+			copy(q[32*c+8*r:][:8], rows[r][8*c:])
+		}
+		m := &metas[r]
+		for i, v := range [4]float32{m[0], m[4], m[5], m[6]} {
+			meta[8*i+2*r], meta[8*i+2*r+1] = v, v
+		}
+	}
 }
 
 // quantizeGo defines the quantisation of whole blocks.

@@ -140,6 +140,9 @@ type scratch struct {
 type kernels struct {
 	// quantize quantises whole blocks of activations.
 	quantize func(q []int8, meta []float32, x []float32)
+	// fours quantises four rows of activations for tile kernels that take them packed, as packFours lays them out. nil: none
+	// do.
+	fours func(q []int8, meta, x []float32, cols int)
 	// panel computes rows [r0, r1) of a job, at most panelRows and beginning at a multiple of them, for all rows of the input.
 	panel func(in *Input, j *Job, r0, r1 int, s scratch)
 	// rows is the number of weight rows that it needs scratch for.

@@ -7,6 +7,8 @@
 #define SDOT(Vd, Vn, Vm) WORD $(0x4e809400 | ((Vm)<<16) | ((Vn)<<5) | (Vd))
 // SDOT Vd.4S, Vn.16B, Vm.4B[lane]
 #define SDOTL(Vd, Vn, Vm, lane) WORD $(0x4f80e000 | (((lane)&1)<<21) | (((lane)>>1)<<11) | ((Vm)<<16) | ((Vn)<<5) | (Vd))
+// SMMLA Vd.4S, Vn.16B, Vm.16B
+#define SMMLA(Vd, Vn, Vm) WORD $(0x4e80a400 | ((Vm)<<16) | ((Vn)<<5) | (Vd))
 // SMULL Vd.8H, Vn.8B, Vm.8B
 #define SMULL(Vd, Vn, Vm) WORD $(0x0e20c000 | ((Vm)<<16) | ((Vn)<<5) | (Vd))
 // SMULL2 Vd.8H, Vn.16B, Vm.16B
@@ -31,6 +33,8 @@
 #define FNEG(Vd, Vn) WORD $(0x6ea0f800 | ((Vn)<<5) | (Vd))
 // FMLA Vd.4S, Vn.4S, Vm.4S
 #define FMLA(Vd, Vn, Vm) WORD $(0x4e20cc00 | ((Vm)<<16) | ((Vn)<<5) | (Vd))
+// FMUL Vd.4S, Vn.4S, Vm.4S
+#define FMUL(Vd, Vn, Vm) WORD $(0x6e20dc00 | ((Vm)<<16) | ((Vn)<<5) | (Vd))
 // FMUL Vd.4S, Vn.4S, Vm.S[lane]
 #define FMULL(Vd, Vn, Vm, lane) WORD $(0x4f809000 | (((lane)&1)<<21) | (((lane)>>1)<<11) | ((Vm)<<16) | ((Vn)<<5) | (Vd))
 // FMLA Vd.4S, Vn.4S, Vm.S[lane]

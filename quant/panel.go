@@ -3,10 +3,10 @@ package quant
 import "unsafe"
 
 // A panel is 8 or 16 weight rows unpacked for the kernels that work on that many at once, lane by lane: a tile of small
-// integers [cols/4][rows][4 columns], and scales and offsets [groups][rows]. It is made once per product, in cache, and
-// multiplied by every row of activations.
+// integers [cols/4][rows][4 columns], or [cols/8][8 rows][8 columns] for products of 2×8 by 8×2, and scales and offsets
+// [groups][rows]. It is made once per product, in cache, and multiplied by every row of activations.
 
-// directRows is the most rows of activations for which reading the packed weights again for each costs less than making
+// directRows is the most rows of activations, not packed in fours, for which reading the packed weights again for each costs less than making
 // a tile. Passes of 3 and 4 rows over the 135M model take 17 and 22 ms, with tiles 26 and 28 ms (AVX2; 29 and 30 with AVX-512);
 // five take as long either way on the 270M model. Weights that are in cache already, as in benchmarks, favour tiles.
 const directRows = 4
@@ -34,6 +34,9 @@ type tiler struct {
 	byGroup [2]tiling  // for formats without minima, with groups of 16 and of 32
 	// interleave writes dst[i*pitch+r] = src[r*stride+i] for 8 rows r and i < n, a multiple of 8.
 	interleave func(dst *uint32, pitch int, src *uint32, stride, n int)
+	// eights writes dst[i*8+r] = src[r*stride+i] for 8 rows r and i < n, a multiple of 4: integers, eight columns at once. nil:
+	// tiles have four columns together.
+	eights func(dst, src *uint64, stride, n int)
 }
 
 func (k *tiler) of(f *Format) *tiling {
@@ -65,7 +68,7 @@ func panelScratch(m Matrix, rows int) (floats, ints int) {
 // panel computes rows [r0, r1) of a job for all rows of the input.
 func (k *tiler) panel(in *Input, j *Job, r0, r1 int, s scratch) {
 	t := k.of(j.M.Format)
-	if t.direct != nil && in.n <= directRows {
+	if t.direct != nil && in.n <= directRows && in.fours == 0 {
 		metaRow, rowBytes := in.cols/actBlock*metaLen, j.M.RowBytes()
 		for ; r0+8 <= r1; r0 += 8 {
 			w := j.M.Data[r0*rowBytes : (r0+8)*rowBytes]
@@ -137,10 +140,24 @@ func (k *tiler) unpack(t *tiling, m Matrix, r0, r1 int, p panelParts) {
 		}
 	}
 	for r := 0; r < k.rows; r += 8 {
-		k.interleave((*uint32)(unsafe.Pointer(&p.w[4*r])), k.rows, (*uint32)(unsafe.Pointer(&p.q[r*cols])), cols/4, cols/4)
+		if k.eights != nil {
+			k.eights((*uint64)(unsafe.Pointer(&p.w[r*cols])), (*uint64)(unsafe.Pointer(&p.q[r*cols])), cols/8, cols/8)
+		} else {
+			k.interleave((*uint32)(unsafe.Pointer(&p.w[4*r])), k.rows, (*uint32)(unsafe.Pointer(&p.q[r*cols])), cols/4, cols/4)
+		}
 		k.interleave((*uint32)(unsafe.Pointer(&p.d[r])), k.rows, (*uint32)(unsafe.Pointer(&p.rowD[r*groups])), groups, groups)
 		if f.HasMin {
 			k.interleave((*uint32)(unsafe.Pointer(&p.m[r])), k.rows, (*uint32)(unsafe.Pointer(&p.rowM[r*groups])), groups, groups)
+		}
+	}
+}
+
+// eightsGo defines the interleaving of eight columns.
+func eightsGo(dst, src *uint64, stride, n int) {
+	to, from := unsafe.Slice(dst, n*8), unsafe.Slice(src, 7*stride+n)
+	for r := range 8 {
+		for i, v := range from[r*stride : r*stride+n] {
+			to[i*8+r] = v
 		}
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"unsafe"
 
 	"github.com/godwit-ai/godwit/internal/cpu"
 )
@@ -77,6 +79,18 @@ func TestTilerTwinsReject(t *testing.T) {
 					*y = -*y
 				}
 			},
+			"fours": func(_ *tiler, kern *kernels) {
+				kern.fours = func(q []int8, meta, x []float32, cols int) {
+					c.kernels.fours(q, meta, x, cols)
+					meta[0] = -meta[0]
+				}
+			},
+			"eights": func(k *tiler, _ *kernels) {
+				k.eights = func(dst, src *uint64, stride, n int) {
+					c.k.eights(dst, src, stride, n)
+					*dst ^= 1
+				}
+			},
 			"direct": func(k *tiler, _ *kernels) {
 				k.special[Q8_0].direct = func(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int) {
 					*y = 1
@@ -84,7 +98,7 @@ func TestTilerTwinsReject(t *testing.T) {
 			},
 		}
 		for name, hurt := range broken {
-			if name == "direct" && c.k.special[Q8_0].direct == nil {
+			if name == "direct" && c.k.special[Q8_0].direct == nil || (name == "fours" || name == "eights") && c.kernels.fours == nil {
 				continue
 			}
 			k, kern := *c.k, *c.kernels
@@ -92,6 +106,35 @@ func TestTilerTwinsReject(t *testing.T) {
 			if len(tilerCase{c.level, &k, &kern, c.shift}.differs(heap{})) == 0 {
 				t.Errorf("%s: the comparison accepts a wrong %s", c.level.Name, name)
 			}
+		}
+	}
+}
+
+// TestPackFours: where each integer and each number of the meta goes.
+func TestPackFours(t *testing.T) {
+	var rows [4][actBlock]int8
+	var metas [4][metaLen]float32
+	for r := range rows {
+		for c := range rows[r] {
+			rows[r][c] = int8(32*r + c)
+		}
+		for i := range metas[r] {
+			metas[r][i] = float32(10*r + i)
+		}
+	}
+	var q [4 * actBlock]int8
+	var meta [4 * metaLen]float32
+	packFours(&q, &meta, &rows, &metas)
+	for i, v := range q {
+		columns, pair, row, c := i/32, i/16%2, i/8%2, i%8
+		if want := rows[2*pair+row][8*columns+c]; v != want {
+			t.Errorf("integer %d is %d, want %d", i, v, want)
+		}
+	}
+	for i, v := range meta {
+		kind, pair, row := i/8, i/4%2, i/2%2
+		if want := metas[2*pair+row][[]int{0, 4, 5, 6}[kind]]; v != want {
+			t.Errorf("meta %d is %v, want %v", i, v, want)
 		}
 	}
 }
@@ -114,6 +157,18 @@ func (c tilerCase) differs(r room) (problems []string) {
 			if interleaveGo(&want[0], pitch, &src[0], stride, n); fmt.Sprint(dst) != fmt.Sprint(want) {
 				fail("interleave of %d, pitch %d, stride %d", n, pitch, stride)
 			}
+		}
+	}
+	for n := 4; n <= 36 && c.k.eights != nil; n += 4 {
+		stride := n + rng.IntN(5)
+		src, dst, want := r.uint32s(0, 2*(7*stride+n)), r.uint32s(1, 16*n), make([]uint32, 16*n)
+		for i := range src {
+			src[i] = rng.Uint32()
+		}
+		words := func(x []uint32) *uint64 { return (*uint64)(unsafe.Pointer(&x[0])) }
+		c.k.eights(words(dst), words(src), stride, n)
+		if eightsGo(words(want), words(src), stride, n); !slices.Equal(dst, want) {
+			fail("eights of %d, stride %d", n, stride)
 		}
 	}
 	for _, kind := range rowKinds {
@@ -183,13 +238,21 @@ func (c tilerCase) productsDiffer(m Matrix, t *tiling, r room, rng *rand.Rand) (
 	copy(d, p.d)
 	copy(mins, p.m)
 	check := func(name string, n int, run func(y []float32, stride int, a []int8, meta []float32), width int) {
-		a, meta, stride := r.int8s(3, n*cols), r.float32s(4, n*metaRow), width+3
-		quantizeGo(a, meta, randomFloats(rng, n*cols))
+		x, stride := randomFloats(rng, n*cols), width+3
+		a, meta := make([]int8, n*cols), make([]float32, n*metaRow)
+		quantizeGo(a, meta, x)
+		given, givenMeta := r.int8s(3, n*cols), r.float32s(4, n*metaRow)
+		if n == 4 && c.kernels.fours != nil {
+			c.kernels.fours(given, givenMeta, x, cols)
+		} else {
+			copy(given, a)
+			copy(givenMeta, meta)
+		}
 		y := r.float32s(5, (n-1)*stride+width)
 		for i := range y {
 			y[i] = 99
 		}
-		run(y, stride, a, meta)
+		run(y, stride, given, givenMeta)
 		q, wd, wm := make([]int8, cols), make([]float32, groups), make([]float32, groups)
 		for i, got := range y {
 			want, at := float32(99), i/stride

@@ -20,9 +20,31 @@ var (
 	anyMacroRE  = regexp.MustCompile(`(?m)^#define .*WORD`)
 )
 
-// beyond are the instructions that the disassembler does not know. The kernels that use them are compared with their twins
-// under emulation.
-var beyond = []string{"SDOT"}
+// beyond are the instructions that the disassembler does not know: what the manual's diagrams fix, and how operands read. Vm
+// has bits 16 to 20, Vn 5 to 9, Vd 0 to 4; a lane's high bit is 11, its low one 21.
+var beyond = []struct {
+	mask, bits uint32
+	format     string // of d, n, m, lane
+}{
+	{0xffe0fc00, 0x4e809400, "SDOT V%[1]d.4S, V%[2]d.16B, V%[3]d.16B"},
+	{0xffc0f400, 0x4f80e000, "SDOT V%[1]d.4S, V%[2]d.16B, V%[3]d.4B[%[4]d]"},
+	{0xffe0fc00, 0x4e80a400, "SMMLA V%[1]d.4S, V%[2]d.16B, V%[3]d.16B"},
+}
+
+// disassemble is the instruction in the manual's notation.
+func disassemble(word uint32) (string, error) {
+	inst, err := arm64asm.Decode(binary.LittleEndian.AppendUint32(nil, word))
+	if err == nil {
+		return strings.ToUpper(arm64asm.GNUSyntax(inst)), nil
+	}
+	for _, b := range beyond {
+		if word&b.mask == b.bits {
+			lane := word>>21&1 | word>>11&1<<1
+			return fmt.Sprintf(b.format, word&31, word>>5&31, word>>16&31, lane), nil
+		}
+	}
+	return "", err
+}
 
 // TestWords: the words of the arm64 headers are the instructions that their comments name, as a disassembler reads them.
 func TestWords(t *testing.T) {
@@ -41,10 +63,9 @@ func TestWords(t *testing.T) {
 		}
 		for _, m := range macros {
 			for _, seed := range []int{0, 1} {
-				switch ok, got, want := wordIs(t, m[1], m[2], m[3], seed); {
-				case ok:
+				if ok, got, want := wordIs(t, m[1], m[2], m[3], seed); ok {
 					checked++
-				case got != want:
+				} else {
 					t.Errorf("%s: %s is %s, not %s", p, m[0], got, want)
 				}
 			}
@@ -80,16 +101,10 @@ func wordIs(t *testing.T, comment, params, expr string, seed int) (ok bool, got,
 		t.Fatalf("%s: %v", expr, err)
 	}
 	word, _ := constant.Uint64Val(v.Value)
-	inst, err := arm64asm.Decode(binary.LittleEndian.AppendUint32(nil, uint32(word)))
+	got, err = disassemble(uint32(word))
 	if err != nil {
-		for _, name := range beyond {
-			if strings.HasPrefix(comment, name+" ") {
-				return false, "", ""
-			}
-		}
 		return false, err.Error(), want
 	}
-	got = strings.ToUpper(arm64asm.GNUSyntax(inst))
 	want = strings.ToUpper(want)
 	return got == want, got, want
 }
