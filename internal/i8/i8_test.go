@@ -68,7 +68,7 @@ func differ(m memory, rng *rand.Rand, rows, groups, panels, gap int) string {
 	quantizeGo(wantQ, wantMeta, x)
 	Quantize(q, meta, x)
 	for i := range meta {
-		if !same(meta[i].Scale, wantMeta[i].Scale) || meta[i].Bias != wantMeta[i].Bias || fmt.Sprint(q) != fmt.Sprint(wantQ) {
+		if !same(meta[i].Scale, wantMeta[i].Scale) || meta[i].Bias != wantMeta[i].Bias || !slices.Equal(q, wantQ) {
 			return fmt.Sprintf("Quantize: group %d of %d is %v %v, want %v %v", i, len(meta), meta[i], q, wantMeta[i], wantQ)
 		}
 	}
@@ -79,7 +79,7 @@ func differ(m memory, rng *rand.Rand, rows, groups, panels, gap int) string {
 	clear(q)
 	Weigh(q, meta, x, f)
 	for i := range meta {
-		if !same(meta[i].Scale, wantMeta[i].Scale) || meta[i].Bias != wantMeta[i].Bias || fmt.Sprint(q) != fmt.Sprint(wantQ) {
+		if !same(meta[i].Scale, wantMeta[i].Scale) || meta[i].Bias != wantMeta[i].Bias || !slices.Equal(q, wantQ) {
 			return fmt.Sprintf("Weigh: group %d of %d is %v %v, want %v %v", i, len(meta), meta[i], q, wantMeta[i], wantQ)
 		}
 	}
@@ -93,7 +93,7 @@ func differ(m memory, rng *rand.Rand, rows, groups, panels, gap int) string {
 	}
 	wantLo, wantHi := make([]int8, len(lo)), make([]int8, len(hi))
 	unpack4Go(wantLo, wantHi, packed)
-	if Unpack4(lo, hi, packed); fmt.Sprint(lo, hi) != fmt.Sprint(wantLo, wantHi) {
+	if Unpack4(lo, hi, packed); !slices.Equal(lo, wantLo) || !slices.Equal(hi, wantHi) {
 		return fmt.Sprintf("Unpack4 of %d bytes", len(packed))
 	}
 	one := []float32{0}
@@ -140,6 +140,13 @@ func TestTwins(t *testing.T) {
 					if d := differ(heap{}, rng, rows, groups, panels, rng.IntN(3)); d != "" {
 						t.Errorf("%s: %s", name, d)
 					}
+				}
+			}
+		}
+		for groups := 16; groups <= 17; groups++ { // kernels that copy rows to the stack take 512 columns
+			for _, rows := range []int{4, 8} {
+				if d := differ(heap{}, rng, rows, groups, 1, 0); d != "" {
+					t.Errorf("%s: %s", name, d)
 				}
 			}
 		}

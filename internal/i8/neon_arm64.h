@@ -5,6 +5,8 @@
 #define ADDP(Vd, Vn, Vm) WORD $(0x4ea0bc00 | ((Vm)<<16) | ((Vn)<<5) | (Vd))
 // SDOT Vd.4S, Vn.16B, Vm.4B[lane]
 #define SDOTL(Vd, Vn, Vm, lane) WORD $(0x4f80e000 | (((lane)&1)<<21) | (((lane)>>1)<<11) | ((Vm)<<16) | ((Vn)<<5) | (Vd))
+// SMMLA Vd.4S, Vn.16B, Vm.16B
+#define SMMLA(Vd, Vn, Vm) WORD $(0x4e80a400 | ((Vm)<<16) | ((Vn)<<5) | (Vd))
 // SMULL Vd.8H, Vn.8B, Vm.8B
 #define SMULL(Vd, Vn, Vm) WORD $(0x0e20c000 | ((Vm)<<16) | ((Vn)<<5) | (Vd))
 // SMULL2 Vd.8H, Vn.16B, Vm.16B
