@@ -120,6 +120,26 @@ func directQ5_0Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowByt
 //go:noescape
 func directQ8_0Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
 
+// Twin: rowDot.
+//
+//go:noescape
+func directQ5_1Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+
+// Twin: rowDot.
+//
+//go:noescape
+func directQ4_KDot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+
+// Twin: rowDot.
+//
+//go:noescape
+func directQ5_KDot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+
+// Twin: rowDot.
+//
+//go:noescape
+func directQ6_KDot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+
 var tilesNEON = tiler{
 	rows: 8,
 	special: [64]tiling{
@@ -145,11 +165,11 @@ var tilesDot = tiler{
 		Q4_0: {unpack: unpackQ4_0NEON, four: tile32FourDot, one: tile32OneDot, direct: directQ4_0Dot},
 		Q4_1: {unpack: unpackQ4_1NEON, four: tile32MinFourDot, one: tile32MinOneDot, direct: directQ4_1Dot},
 		Q5_0: {unpack: unpackQ5_0NEON, four: tile32FourDot, one: tile32OneDot, direct: directQ5_0Dot},
-		Q5_1: {unpack: unpackQ5_1NEON, four: tile32MinFourDot, one: tile32MinOneDot},
+		Q5_1: {unpack: unpackQ5_1NEON, four: tile32MinFourDot, one: tile32MinOneDot, direct: directQ5_1Dot},
 		Q8_0: {unpack: unpackQ8_0NEON, four: tile32FourDot, one: tile32OneDot, direct: directQ8_0Dot},
-		Q4_K: {unpack: unpackQ4_KNEON, four: tile32MinFourDot, one: tile32MinOneDot},
-		Q5_K: {unpack: unpackQ5_KNEON, four: tile32MinFourDot, one: tile32MinOneDot},
-		Q6_K: {unpack: unpackQ6_KNEON, four: tile16FourDot, one: tile16OneDot},
+		Q4_K: {unpack: unpackQ4_KNEON, four: tile32MinFourDot, one: tile32MinOneDot, direct: directQ4_KDot},
+		Q5_K: {unpack: unpackQ5_KNEON, four: tile32MinFourDot, one: tile32MinOneDot, direct: directQ5_KDot},
+		Q6_K: {unpack: unpackQ6_KNEON, four: tile16FourDot, one: tile16OneDot, direct: directQ6_KDot},
 		Q2_K: {four: tile16MinFourDot, one: tile16MinOneDot},
 	},
 	byGroup:    [2]tiling{{four: tile16FourDot, one: tile16OneDot}, {four: tile32FourDot, one: tile32OneDot}},

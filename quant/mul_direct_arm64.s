@@ -1,5 +1,6 @@
 #include "textflag.h"
 #include "neon_arm64.h"
+#include "direct_arm64.h"
 
 // Products of 8 packed rows and one row of activations, with SDOT. See the declarations in mul_arm64.go.
 //
@@ -11,39 +12,6 @@ DATA spread<>+8(SB)/8, $0x0101010101010101
 DATA spread<>+16(SB)/8, $0x0202020202020202
 DATA spread<>+24(SB)/8, $0x0303030303030303
 GLOBL spread<>(SB), RODATA|NOPTR, $32
-
-#define DIRECTARGS \
-	MOVD y+0(FP), R0         \
-	MOVD a+8(FP), R1         \
-	MOVD cols+16(FP), R2     \
-	MOVD meta+24(FP), R3     \
-	MOVD w+32(FP), R4        \
-	MOVD rowBytes+40(FP), R5 \
-	LSR $5, R2, R2           \
-	ADD R5, R4, R12          \
-	ADD R5<<1, R4, R6        \
-	ADD R5<<1, R12, R7       \
-	ADD R5<<2, R4, R8        \
-	ADD R5<<2, R12, R9       \
-	ADD R5<<1, R8, R10       \
-	ADD R5<<1, R9, R11       \
-	MOVD R12, R5             \
-	VMOVI $15, V30.B16       \
-	ZERO(V8)                 \
-	ZERO(V9)
-
-// Halves at the start of 8 rows, as floats.
-#define HALVES(v, lo, hi) \
-	VLD1.P 2(R4), v.H[0]  \
-	VLD1.P 2(R5), v.H[1]  \
-	VLD1.P 2(R6), v.H[2]  \
-	VLD1.P 2(R7), v.H[3]  \
-	VLD1.P 2(R8), v.H[4]  \
-	VLD1.P 2(R9), v.H[5]  \
-	VLD1.P 2(R10), v.H[6] \
-	VLD1.P 2(R11), v.H[7] \
-	FCVTL2(hi, lo)        \
-	FCVTL(lo, lo)
 
 #define BLOCK(row) \
 	VLD1.P 32(R1), [V16.B16, V17.B16] \
@@ -84,11 +52,16 @@ GLOBL spread<>(SB), RODATA|NOPTR, $32
 	VTBL V18.B16, [V22.B16], V22.B16  \
 	VCMTST V10.B16, V22.B16, V22.B16  \
 	VCMTST V10.B16, V23.B16, V23.B16  \
-	VAND V11.B16, V22.B16, V22.B16    \
-	VAND V11.B16, V23.B16, V23.B16    \
-	VORR V22.B16, V20.B16, V20.B16    \
-	VORR V23.B16, V21.B16, V21.B16    \
+	VBIT V11.B16, V22.B16, V20.B16    \
+	VBIT V11.B16, V23.B16, V21.B16    \
 	DOT(v, n)
+
+#define FIFTHS \
+	MOVD $spread<>(SB), R12        \
+	VLD1 (R12), [V18.B16, V19.B16] \
+	MOVD $0x8040201008040201, R12  \
+	VDUP R12, V10.D2               \
+	VMOVI $16, V11.B16
 
 #define ROW8(p, v, n) \
 	VLD1.P 32(p), [V20.B16, V21.B16] \
@@ -109,7 +82,9 @@ GLOBL spread<>(SB), RODATA|NOPTR, $32
 
 // func directQ4_0Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
 TEXT ·directQ4_0Dot(SB), NOSPLIT, $0-48
-	DIRECTARGS
+	DIRECTARGS(5)
+	ZERO(V8)
+	ZERO(V9)
 	MOVW $0x41000000, R12 // 8
 	VDUP R12, V31.S4
 loop:
@@ -121,7 +96,9 @@ loop:
 
 // func directQ4_1Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
 TEXT ·directQ4_1Dot(SB), NOSPLIT, $0-48
-	DIRECTARGS
+	DIRECTARGS(5)
+	ZERO(V8)
+	ZERO(V9)
 loop:
 	HALVES(V24, 24, 25)
 	HALVES(V26, 26, 27)
@@ -132,12 +109,10 @@ loop:
 
 // func directQ5_0Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
 TEXT ·directQ5_0Dot(SB), NOSPLIT, $0-48
-	DIRECTARGS
-	MOVD $spread<>(SB), R12
-	VLD1 (R12), [V18.B16, V19.B16]
-	MOVD $0x8040201008040201, R12
-	VDUP R12, V10.D2
-	VMOVI $16, V11.B16
+	DIRECTARGS(5)
+	ZERO(V8)
+	ZERO(V9)
+	FIFTHS
 	MOVW $0x41800000, R12 // 16
 	VDUP R12, V31.S4
 loop:
@@ -147,9 +122,25 @@ loop:
 	SCALED(0, 4, 8, 9)
 	NEXTBLOCK
 
+// func directQ5_1Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+TEXT ·directQ5_1Dot(SB), NOSPLIT, $0-48
+	DIRECTARGS(5)
+	ZERO(V8)
+	ZERO(V9)
+	FIFTHS
+loop:
+	HALVES(V24, 24, 25)
+	HALVES(V26, 26, 27)
+	BLOCK(ROW5)
+	PRODUCT(0, 4, 8, 9)
+	MINIMUM(0, 8, 9)
+	NEXTBLOCK
+
 // func directQ8_0Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
 TEXT ·directQ8_0Dot(SB), NOSPLIT, $0-48
-	DIRECTARGS
+	DIRECTARGS(5)
+	ZERO(V8)
+	ZERO(V9)
 loop:
 	HALVES(V24, 24, 25)
 	BLOCK(ROW8)

@@ -23,6 +23,10 @@
 #define SADDLP(Vd, Vn) WORD $(0x4e602800 | ((Vn)<<5) | (Vd))
 // SCVTF Vd.4S, Vn.4S
 #define SCVTF(Vd, Vn) WORD $(0x4e21d800 | ((Vn)<<5) | (Vd))
+// SCVTF Vd.4S, Vn.4S, #bits
+#define SCVTFX(Vd, Vn, bits) WORD $(0x4f00e400 | ((64-(bits))<<16) | ((Vn)<<5) | (Vd))
+// UCVTF Vd.4S, Vn.4S, #bits
+#define UCVTFX(Vd, Vn, bits) WORD $(0x6f00e400 | ((64-(bits))<<16) | ((Vn)<<5) | (Vd))
 // FCVTNS Vd.4S, Vn.4S
 #define FCVTNS(Vd, Vn) WORD $(0x4e21a800 | ((Vn)<<5) | (Vd))
 // FCVTL Vd.4S, Vn.4H
@@ -91,7 +95,8 @@
 	MOVD m+56(FP), R12     \
 	LSR $5, R13, R13
 
-#define ZERO(v) VEOR v.B16, v.B16, v.B16
+// Not an exclusive or, which would wait for what the register held.
+#define ZERO(v) VMOVI $0, v.B16
 
 #define SCALES VLD1.P 32(R11), [V24.S4, V25.S4]
 #define OFFSETS VLD1.P 32(R12), [V26.S4, V27.S4]

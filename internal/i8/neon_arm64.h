@@ -44,4 +44,5 @@
 // XTN2 Vd.16B, Vn.8H
 #define XTN16B(Vd, Vn) WORD $(0x4e212800 | ((Vn)<<5) | (Vd))
 
-#define ZERO(v) VEOR v.B16, v.B16, v.B16
+// Not an exclusive or, which would wait for what the register held.
+#define ZERO(v) VMOVI $0, v.B16

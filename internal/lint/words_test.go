@@ -88,9 +88,9 @@ func wordIs(t *testing.T, comment, params, expr string, seed int) (ok bool, got,
 		name = strings.TrimSpace(name)
 		value := []int{3, 13, 7}[i%3] + 9*seed // registers below 16: operands by element reach no others with halves
 		letter := name[:1]
-		if name == "lane" {
+		if name == "lane" || name == "bits" {
 			value, letter = 1+seed, ""
-			want = strings.ReplaceAll(want, "lane", fmt.Sprint(value))
+			want = strings.ReplaceAll(want, name, fmt.Sprint(value))
 		}
 		expr = regexp.MustCompile(`\b`+name+`\b`).ReplaceAllString(expr, fmt.Sprint(value))
 		want = regexp.MustCompile(`\b`+strings.ToUpper(letter)+name[1:]+`\b`).ReplaceAllString(want, fmt.Sprintf("V%d", value))
