@@ -98,7 +98,7 @@ func tile32WideNEON(y *float32, stride int, a *int8, cols int, meta *float32, w 
 //go:noescape
 func tile16WideNEON(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32)
 
-// Products of 8 packed rows and one row of activations with SDOT: y[0:8], no tile needed.
+// Products of 8 packed rows and one row of activations, with SDOT (Dot) and without: y[0:8], no tile needed.
 
 // Twin: rowDot.
 //
@@ -118,12 +118,12 @@ func directQ5_0Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowByt
 // Twin: rowDot.
 //
 //go:noescape
-func directQ8_0Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+func directQ5_1Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
 
 // Twin: rowDot.
 //
 //go:noescape
-func directQ5_1Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+func directQ8_0Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
 
 // Twin: rowDot.
 //
@@ -140,17 +140,57 @@ func directQ5_KDot(y *float32, a *int8, cols int, meta *float32, w *byte, rowByt
 //go:noescape
 func directQ6_KDot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
 
+// Twin: rowDot.
+//
+//go:noescape
+func directQ4_0NEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+
+// Twin: rowDot.
+//
+//go:noescape
+func directQ4_1NEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+
+// Twin: rowDot.
+//
+//go:noescape
+func directQ5_0NEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+
+// Twin: rowDot.
+//
+//go:noescape
+func directQ5_1NEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+
+// Twin: rowDot.
+//
+//go:noescape
+func directQ8_0NEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+
+// Twin: rowDot.
+//
+//go:noescape
+func directQ4_KNEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+
+// Twin: rowDot.
+//
+//go:noescape
+func directQ5_KNEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+
+// Twin: rowDot.
+//
+//go:noescape
+func directQ6_KNEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+
 var tilesNEON = tiler{
 	rows: 8,
 	special: [64]tiling{
-		Q4_0:  {unpack: unpackQ4_0NEON, four: tile32FourNEON, one: tile32OneNEON},
-		Q4_1:  {unpack: unpackQ4_1NEON, four: tile32MinFourNEON, one: tile32MinOneNEON},
-		Q5_0:  {unpack: unpackQ5_0NEON, four: tile32FourNEON, one: tile32OneNEON},
-		Q5_1:  {unpack: unpackQ5_1NEON, four: tile32MinFourNEON, one: tile32MinOneNEON},
-		Q8_0:  {unpack: unpackQ8_0NEON, one: tile32WideNEON},
-		Q4_K:  {unpack: unpackQ4_KNEON, four: tile32MinFourNEON, one: tile32MinOneNEON},
-		Q5_K:  {unpack: unpackQ5_KNEON, four: tile32MinFourNEON, one: tile32MinOneNEON},
-		Q6_K:  {unpack: unpackQ6_KNEON, four: tile16FourNEON, one: tile16OneNEON},
+		Q4_0:  {unpack: unpackQ4_0NEON, four: tile32FourNEON, one: tile32OneNEON, direct: directQ4_0NEON},
+		Q4_1:  {unpack: unpackQ4_1NEON, four: tile32MinFourNEON, one: tile32MinOneNEON, direct: directQ4_1NEON},
+		Q5_0:  {unpack: unpackQ5_0NEON, four: tile32FourNEON, one: tile32OneNEON, direct: directQ5_0NEON},
+		Q5_1:  {unpack: unpackQ5_1NEON, four: tile32MinFourNEON, one: tile32MinOneNEON, direct: directQ5_1NEON},
+		Q8_0:  {unpack: unpackQ8_0NEON, one: tile32WideNEON, direct: directQ8_0NEON},
+		Q4_K:  {unpack: unpackQ4_KNEON, four: tile32MinFourNEON, one: tile32MinOneNEON, direct: directQ4_KNEON},
+		Q5_K:  {unpack: unpackQ5_KNEON, four: tile32MinFourNEON, one: tile32MinOneNEON, direct: directQ5_KNEON},
+		Q6_K:  {unpack: unpackQ6_KNEON, four: tile16FourNEON, one: tile16OneNEON, direct: directQ6_KNEON},
 		Q2_K:  {four: tile16MinFourNEON, one: tile16MinOneNEON},
 		Q3_K:  {four: tile16FourNEON, one: tile16OneNEON},
 		MXFP4: {four: tile32FourNEON, one: tile32OneNEON},

@@ -1,148 +1,63 @@
 #include "textflag.h"
 #include "neon_arm64.h"
 #include "direct_arm64.h"
+#include "directk_arm64.h"
 
 // Products of 8 packed rows and one row of activations, with SDOT. See the declarations in mul_arm64.go.
-//
-// R0 result, R1 activations, R2 blocks left, R3 meta, R4-R11 rows. V0-V7 integer sums of the rows, V8 V9 results so far,
-// V16 V17 activations, V20-V23 weights.
 
-DATA spread<>+0(SB)/8, $0x0000000000000000
-DATA spread<>+8(SB)/8, $0x0101010101010101
-DATA spread<>+16(SB)/8, $0x0202020202020202
-DATA spread<>+24(SB)/8, $0x0303030303030303
-GLOBL spread<>(SB), RODATA|NOPTR, $32
-
-#define BLOCK(row) \
-	VLD1.P 32(R1), [V16.B16, V17.B16] \
-	row(R4, V0, 0)  \
-	row(R5, V1, 1)  \
-	row(R6, V2, 2)  \
-	row(R7, V3, 3)  \
-	row(R8, V4, 4)  \
-	row(R9, V5, 5)  \
-	row(R10, V6, 6) \
-	row(R11, V7, 7) \
-	ADDP(0, 0, 1)   \
-	ADDP(2, 2, 3)   \
-	ADDP(4, 4, 5)   \
-	ADDP(6, 6, 7)   \
-	ADDP(0, 0, 2)   \
-	ADDP(4, 4, 6)   \
-	STEP(R3)
-
-#define DOT(v, n) \
+#define DOT32(v, n) \
 	ZERO(v)         \
 	SDOT(n, 20, 16) \
 	SDOT(n, 21, 17)
 
-#define NIBBLES(p) \
-	VLD1.P 16(p), [V20.B16]         \
-	VUSHR $4, V20.B16, V21.B16      \
-	VAND V30.B16, V20.B16, V20.B16
+#define DOT8(v, n) DOT32(v, n)
 
-#define ROW4(p, v, n) \
-	NIBBLES(p) \
-	DOT(v, n)
+#define DOTK(v, w, s, t) \
+	ZERO(v)         \
+	ZERO(w)         \
+	SDOT(s, 20, 16) \
+	SDOT(t, 22, 18) \
+	SDOT(s, 21, 17) \
+	SDOT(t, 23, 19)
 
-#define ROW5(p, v, n) \
-	VLD1R.P 4(p), [V22.S4] \
-	NIBBLES(p)             \
-	VTBL V19.B16, [V22.B16], V23.B16  \
-	VTBL V18.B16, [V22.B16], V22.B16  \
-	VCMTST V10.B16, V22.B16, V22.B16  \
-	VCMTST V10.B16, V23.B16, V23.B16  \
-	VBIT V11.B16, V22.B16, V20.B16    \
-	VBIT V11.B16, V23.B16, V21.B16    \
-	DOT(v, n)
-
-#define FIFTHS \
-	MOVD $spread<>(SB), R12        \
-	VLD1 (R12), [V18.B16, V19.B16] \
-	MOVD $0x8040201008040201, R12  \
-	VDUP R12, V10.D2               \
-	VMOVI $16, V11.B16
-
-#define ROW8(p, v, n) \
-	VLD1.P 32(p), [V20.B16, V21.B16] \
-	DOT(v, n)
-
-// Weights of lane 0 of V31 too much: the sums, less that times the activations' sum. Exact: all are integers below 2^24.
-#define UNBIAS \
-	SCVTF(0, 0)          \
-	SCVTF(4, 4)          \
-	FMLSL(0, 31, 28, 1)  \
-	FMLSL(4, 31, 28, 1)
-
-#define NEXTBLOCK \
-	SUBS $1, R2, R2 \
-	BNE loop        \
-	VST1 [V8.S4, V9.S4], (R0) \
-	RET
+#define DOT6(v0, v1, v2, v3, s0, s1, s2, s3) \
+	ZERO(v0)         \
+	ZERO(v1)         \
+	ZERO(v2)         \
+	ZERO(v3)         \
+	SDOT(s0, 20, 16) \
+	SDOT(s1, 21, 17) \
+	SDOT(s2, 23, 18) \
+	SDOT(s3, 24, 19)
 
 // func directQ4_0Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
 TEXT ·directQ4_0Dot(SB), NOSPLIT, $0-48
-	DIRECTARGS(5)
-	ZERO(V8)
-	ZERO(V9)
-	MOVW $0x41000000, R12 // 8
-	VDUP R12, V31.S4
-loop:
-	HALVES(V24, 24, 25)
-	BLOCK(ROW4)
-	UNBIAS
-	SCALED(0, 4, 8, 9)
-	NEXTBLOCK
+	Q4_0
 
 // func directQ4_1Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
 TEXT ·directQ4_1Dot(SB), NOSPLIT, $0-48
-	DIRECTARGS(5)
-	ZERO(V8)
-	ZERO(V9)
-loop:
-	HALVES(V24, 24, 25)
-	HALVES(V26, 26, 27)
-	BLOCK(ROW4)
-	PRODUCT(0, 4, 8, 9)
-	MINIMUM(0, 8, 9)
-	NEXTBLOCK
+	Q4_1
 
 // func directQ5_0Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
 TEXT ·directQ5_0Dot(SB), NOSPLIT, $0-48
-	DIRECTARGS(5)
-	ZERO(V8)
-	ZERO(V9)
-	FIFTHS
-	MOVW $0x41800000, R12 // 16
-	VDUP R12, V31.S4
-loop:
-	HALVES(V24, 24, 25)
-	BLOCK(ROW5)
-	UNBIAS
-	SCALED(0, 4, 8, 9)
-	NEXTBLOCK
+	Q5_0
 
 // func directQ5_1Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
 TEXT ·directQ5_1Dot(SB), NOSPLIT, $0-48
-	DIRECTARGS(5)
-	ZERO(V8)
-	ZERO(V9)
-	FIFTHS
-loop:
-	HALVES(V24, 24, 25)
-	HALVES(V26, 26, 27)
-	BLOCK(ROW5)
-	PRODUCT(0, 4, 8, 9)
-	MINIMUM(0, 8, 9)
-	NEXTBLOCK
+	Q5_1
 
 // func directQ8_0Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
 TEXT ·directQ8_0Dot(SB), NOSPLIT, $0-48
-	DIRECTARGS(5)
-	ZERO(V8)
-	ZERO(V9)
-loop:
-	HALVES(V24, 24, 25)
-	BLOCK(ROW8)
-	PRODUCT(0, 4, 8, 9)
-	NEXTBLOCK
+	Q8_0
+
+// func directQ4_KDot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+TEXT ·directQ4_KDot(SB), NOSPLIT, $0-48
+	Q4_K
+
+// func directQ5_KDot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+TEXT ·directQ5_KDot(SB), NOSPLIT, $64-48
+	Q5_K
+
+// func directQ6_KDot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+TEXT ·directQ6_KDot(SB), NOSPLIT, $384-48
+	Q6_K

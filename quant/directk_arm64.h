@@ -1,9 +1,4 @@
-#include "textflag.h"
-#include "neon_arm64.h"
-#include "direct_arm64.h"
-
-// Products of 8 packed rows of 256-element blocks and one row of activations, with SDOT. See the declarations in
-// mul_arm64.go.
+// Products of 8 packed rows of 256-element blocks and one row of activations: see direct_arm64.h, which has to be included first.
 
 DATA bytes6<>+0(SB)/8, $0x0000003f0000003f
 DATA bytes6<>+8(SB)/8, $0x0000003f0000003f
@@ -72,15 +67,6 @@ GLOBL tops<>(SB), RODATA|NOPTR, $64
 	VBIT V17.B16, V1.B16, V29.B16  \
 	VBIT V17.B16, V2.B16, V14.B16  \
 	VBIT V17.B16, V3.B16, V15.B16
-
-// Sums of two groups, of a row's 32 bytes of low and high nibbles in V20-V23.
-#define DOTK(v, w, s, t) \
-	ZERO(v)        \
-	ZERO(w)        \
-	SDOT(s, 20, 16) \
-	SDOT(t, 22, 18) \
-	SDOT(s, 21, 17) \
-	SDOT(t, 23, 19)
 
 // Sums of 8 rows of two groups: V0 V2 and V1 V3.
 #define ROWSK(row) \
@@ -159,23 +145,6 @@ GLOBL tops<>(SB), RODATA|NOPTR, $64
 	VAND V30.B16, V21.B16, V21.B16   \
 	DOTK(v, w, s, t)
 
-// func directQ4_KDot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
-TEXT ·directQ4_KDot(SB), NOSPLIT, $0-48
-	DIRECTARGS(8)
-	ZERO(V8)
-	ZERO(V9)
-	MOVD $bytes6<>(SB), R13
-loop:
-	HEADK
-	EVENK(ROW4K, V24, V25, V26, V27)
-	ODDK(ROW4K, V24, V25, V26, V27)
-	EVENK(ROW4K, V28, V29, V14, V15)
-	ODDK(ROW4K, V28, V29, V14, V15)
-	SUBS $1, R2, R2
-	BNE loop
-	VST1 [V8.S4, V9.S4], (R0)
-	RET
-
 // The fifth bits of to from those of v, n places above or below bit 4, whose mask is V31.
 #define UP(n, v, t, to) \
 	VSHL $n, v.B16, t.B16         \
@@ -223,27 +192,6 @@ loop:
 	ADD $n, R10, R10 \
 	ADD $n, R11, R11
 
-// func directQ5_KDot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
-TEXT ·directQ5_KDot(SB), NOSPLIT, $64-48
-	DIRECTARGS(8)
-	ZERO(V8)
-	ZERO(V9)
-	MOVD $bytes6<>(SB), R13
-	VMOVI $16, V31.B16
-loop:
-	HEADK
-	FSTPQ (F10, F11), d-64(SP)
-	FSTPQ (F12, F13), m-32(SP)
-	PAIR5K(FIRST5K, 0, LOWEST, SECOND, V24, V25, V26, V27)
-	PAIR5K(SECOND5K, 32, THIRD, HIGHEST, V24, V25, V26, V27)
-	PAIR5K(THIRD5K, 0, LOWEST, SECOND, V28, V29, V14, V15)
-	PAIR5K(FOURTH5K, 32, THIRD, HIGHEST, V28, V29, V14, V15)
-	SKIP(160)
-	SUBS $1, R2, R2
-	BNE loop
-	VST1 [V8.S4, V9.S4], (R0)
-	RET
-
 // For Q6_K: V0-V11 integer sums, V12 V13 scales of the 8 blocks, V16-V19 activations, V20-V26 weights, V27 32 as a float, V28 V29
 // results so far, V31 the mask of bits 4 and 5. R4-R11 are at the ends of the blocks.
 
@@ -252,10 +200,6 @@ loop:
 	FMOVQ a(p), F20                \
 	FMOVQ b(p), F21                \
 	FMOVQ c(p), F22                \
-	ZERO(v0)                       \
-	ZERO(v1)                       \
-	ZERO(v2)                       \
-	ZERO(v3)                       \
 	VUSHR $4, V20.B16, V23.B16     \
 	VUSHR $4, V21.B16, V24.B16     \
 	VAND V30.B16, V20.B16, V20.B16 \
@@ -264,10 +208,7 @@ loop:
 	UP(2, V22, V26, V21)           \
 	HERE(0, V22, V22, V23)         \
 	DOWN(2, V22, V25, V24)         \
-	SDOT(s0, 20, 16)               \
-	SDOT(s1, 21, 17)               \
-	SDOT(s2, 23, 18)               \
-	SDOT(s3, 24, 19)
+	DOT6(v0, v1, v2, v3, s0, s1, s2, s3)
 
 // Four rows, their sums to byte o of the stack's for the first of the four groups.
 #define ROWS6K(p, q, r, s, a, b, c, o) \
@@ -343,36 +284,72 @@ loop:
 	GROUP6K(6, V6, 2)    \
 	GROUP6K(7, V7, 3)
 
-// func directQ6_KDot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
-// On the stack: integer sums of 8 groups, and 16 scales of each row, four groups in a dword.
-TEXT ·directQ6_KDot(SB), NOSPLIT, $384-48
-	DIRECTARGS(8)
-	ZERO(V28)
-	ZERO(V29)
-	MOVD $tops<>(SB), R13
-	VMOVI $48, V31.B16
-	MOVW $0x42000000, R12 // 32
-	VDUP R12, V27.S4
-loop:
-	SKIP(208)
-	HALVES(V12, 12, 13)
-	FMOVQ -18(R4), F0
-	FMOVQ -18(R5), F1
-	FMOVQ -18(R6), F2
-	FMOVQ -18(R7), F3
-	FMOVQ -18(R8), F4
-	FMOVQ -18(R9), F5
-	FMOVQ -18(R10), F6
-	FMOVQ -18(R11), F7
-	TRANSPOSE(V0, V1, V2, V3, V8, V9, V10, V11)
-	TRANSPOSE(V4, V5, V6, V7, V14, V15, V16, V17)
-	FSTPQ (F8, F14), scales-128(SP)
-	FSTPQ (F9, F15), scales-96(SP)
-	FSTPQ (F10, F16), scales-64(SP)
-	FSTPQ (F11, F17), scales-32(SP)
-	HALF6K(0)
-	HALF6K(1)
-	SUBS $1, R2, R2
-	BNE loop
-	VST1 [V28.S4, V29.S4], (R0)
+#define Q4_K \
+	DIRECTARGS(8) \
+	ZERO(V8) \
+	ZERO(V9) \
+	MOVD $bytes6<>(SB), R13 \
+loop: \
+	HEADK \
+	EVENK(ROW4K, V24, V25, V26, V27) \
+	ODDK(ROW4K, V24, V25, V26, V27) \
+	EVENK(ROW4K, V28, V29, V14, V15) \
+	ODDK(ROW4K, V28, V29, V14, V15) \
+	SUBS $1, R2, R2 \
+	BNE loop \
+	VST1 [V8.S4, V9.S4], (R0) \
+	RET
+
+// On the stack: scales and minima of the blocks.
+#define Q5_K \
+	DIRECTARGS(8) \
+	ZERO(V8) \
+	ZERO(V9) \
+	MOVD $bytes6<>(SB), R13 \
+	VMOVI $16, V31.B16 \
+loop: \
+	HEADK \
+	FSTPQ (F10, F11), d-64(SP) \
+	FSTPQ (F12, F13), m-32(SP) \
+	PAIR5K(FIRST5K, 0, LOWEST, SECOND, V24, V25, V26, V27) \
+	PAIR5K(SECOND5K, 32, THIRD, HIGHEST, V24, V25, V26, V27) \
+	PAIR5K(THIRD5K, 0, LOWEST, SECOND, V28, V29, V14, V15) \
+	PAIR5K(FOURTH5K, 32, THIRD, HIGHEST, V28, V29, V14, V15) \
+	SKIP(160) \
+	SUBS $1, R2, R2 \
+	BNE loop \
+	VST1 [V8.S4, V9.S4], (R0) \
+	RET
+
+// $0x42000000 is 32 as a float. On the stack: integer sums of 8 groups, and 16 scales of each row, four groups in a dword.
+#define Q6_K \
+	DIRECTARGS(8) \
+	ZERO(V28) \
+	ZERO(V29) \
+	MOVD $tops<>(SB), R13 \
+	VMOVI $48, V31.B16 \
+	MOVW $0x42000000, R12 \
+	VDUP R12, V27.S4 \
+loop: \
+	SKIP(208) \
+	HALVES(V12, 12, 13) \
+	FMOVQ -18(R4), F0 \
+	FMOVQ -18(R5), F1 \
+	FMOVQ -18(R6), F2 \
+	FMOVQ -18(R7), F3 \
+	FMOVQ -18(R8), F4 \
+	FMOVQ -18(R9), F5 \
+	FMOVQ -18(R10), F6 \
+	FMOVQ -18(R11), F7 \
+	TRANSPOSE(V0, V1, V2, V3, V8, V9, V10, V11) \
+	TRANSPOSE(V4, V5, V6, V7, V14, V15, V16, V17) \
+	FSTPQ (F8, F14), scales-128(SP) \
+	FSTPQ (F9, F15), scales-96(SP) \
+	FSTPQ (F10, F16), scales-64(SP) \
+	FSTPQ (F11, F17), scales-32(SP) \
+	HALF6K(0) \
+	HALF6K(1) \
+	SUBS $1, R2, R2 \
+	BNE loop \
+	VST1 [V28.S4, V29.S4], (R0) \
 	RET
