@@ -308,7 +308,7 @@ func FuzzMul(f *testing.F) {
 			x[i] = pool[(i+i/256)%256]
 		}
 		mem := new(seq.Arena)
-		impl.Each("quant", func(name string) {
+		each(func(name string) {
 			var in Input
 			if err := in.Set(x, k, m.Cols, false, oneTeam{}, mem); err != nil {
 				t.Fatal(err)
@@ -330,10 +330,16 @@ func TestKernelsRegistered(t *testing.T) {
 	if len(names) == 0 || names[0] != "generic" {
 		t.Errorf("implementations: %v", names)
 	}
-	known := []string{"generic", "avx2", "avx512vnni", "neon", "dotprod", "i8mm"}
+	known := []string{"generic", "avx2", "avxvnni", "avx512vnni", "neon", "dotprod", "i8mm"}
+	last := -1
 	for _, n := range names {
-		if !slices.Contains(known, n) {
+		switch at := slices.Index(known, n); {
+		case at < 0:
 			t.Errorf("implementation %q is not a level of GODWIT_CPU", n)
+		case at < last:
+			t.Errorf("%q is registered after better ones: %v", n, names)
+		default:
+			last = at
 		}
 	}
 }

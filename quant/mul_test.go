@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/godwit-ai/godwit/internal/cpu"
 	"github.com/godwit-ai/godwit/internal/impl"
 	"github.com/godwit-ai/godwit/internal/vec"
 	"github.com/godwit-ai/godwit/seq"
@@ -354,5 +355,24 @@ func TestMulAllocs(t *testing.T) {
 
 // forAll runs a test with each implementation that this CPU has.
 func forAll(t *testing.T, run func(t *testing.T)) {
-	impl.Each("quant", func(name string) { t.Run(name, run) })
+	each(func(name string) { t.Run(name, run) })
+}
+
+// extra is an implementation that only tests use.
+type extra struct {
+	level cpu.Level
+	k     *kernels
+}
+
+// each is impl.Each with the extras.
+func each(f func(name string)) {
+	impl.Each("quant", f)
+	best := active
+	defer use(best)()
+	for _, e := range extras {
+		if e.level.Have {
+			use(e.k)()
+			f(e.level.Name)
+		}
+	}
 }

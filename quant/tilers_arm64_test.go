@@ -7,3 +7,5 @@ var tilers = []tilerCase{
 	{cpu.DotProd, &tilesDot, &kernelsDot, nil},
 	{cpu.I8MM, &tilesI8MM, &kernelsI8MM, nil},
 }
+
+var extras []extra

@@ -3,3 +3,5 @@
 package quant
 
 var tilers []tilerCase
+
+var extras []extra

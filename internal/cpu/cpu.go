@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// Level is one step of instruction sets; a higher one includes the lower ones of its architecture.
+// Level is one step of instruction sets; a higher one includes the lower ones of its architecture, but that avx512 and
+// avx512vnni do not include avxvnni.
 type Level struct {
 	Name string
 	Have bool // the machine has it and GODWIT_CPU allows it

@@ -102,13 +102,13 @@ func TestCap(t *testing.T) {
 	}
 }
 
-// TestLevelsInclude: a level is there only with all below it.
+// TestLevelsInclude: a level is there only with all below it, but for one.
 func TestLevelsInclude(t *testing.T) {
 	lost := false
 	for _, l := range levels {
 		if l.Have && lost {
 			t.Errorf("%s without the level below it", l.Name)
 		}
-		lost = lost || !l.Have
+		lost = lost || !l.Have && l.Name != "avxvnni"
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"unsafe"
 
-	"github.com/godwit-ai/godwit/internal/impl"
 	"github.com/godwit-ai/godwit/internal/testenv"
 )
 
@@ -29,7 +28,7 @@ func TestPageEdge(t *testing.T) {
 	for i := range e.at {
 		e.at[i] = testenv.NewEdge(t, 1<<15)
 	}
-	impl.Each("i8", func(name string) {
+	each(func(name string) {
 		rng := rand.New(rand.NewPCG(8, 9))
 		for _, e.begin = range []bool{false, true} {
 			for rows := 1; rows <= 9; rows++ {

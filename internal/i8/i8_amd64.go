@@ -169,6 +169,7 @@ var (
 
 func init() {
 	impl.Register("i8", impl.Impl{Name: cpu.AVX2.Name, Available: cpu.AVX2.Have, Install: use(&kernelsAVX2)})
+	impl.Register("i8", impl.Impl{Name: cpu.AVXVNNI.Name, Available: cpu.AVXVNNI.Have, Install: use(&kernelsAVXVNNI)})
 	impl.Register("i8", impl.Impl{Name: cpu.AVX512.Name, Available: cpu.AVX512.Have, Install: use(&kernelsAVX512)})
 	impl.Register("i8", impl.Impl{Name: cpu.AVX512VNNI.Name, Available: cpu.AVX512VNNI.Have, Install: use(&kernelsVNNI)})
 }

@@ -27,6 +27,26 @@ func (heap) uint16s(_, n int) []uint16   { return make([]uint16, n) }
 func (heap) float32s(_, n int) []float32 { return make([]float32, n) }
 func (heap) metas(_, n int) []Meta       { return make([]Meta, n) }
 
+// extra is an implementation that only tests use.
+type extra struct {
+	name string
+	have bool
+	k    *kernels
+}
+
+// each is impl.Each with the extras.
+func each(f func(name string)) {
+	impl.Each("i8", f)
+	best := active
+	defer use(best)()
+	for _, e := range extras {
+		if e.have {
+			use(e.k)()
+			f(e.name)
+		}
+	}
+}
+
 func asBytes(x []int8) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
 }
@@ -132,7 +152,7 @@ func differ(m memory, rng *rand.Rand, rows, groups, panels, gap int) string {
 
 // TestTwins sweeps sizes.
 func TestTwins(t *testing.T) {
-	impl.Each("i8", func(name string) {
+	each(func(name string) {
 		rng := rand.New(rand.NewPCG(1, 2))
 		for rows := 1; rows <= 13; rows++ {
 			for groups := 1; groups <= 3; groups++ {
@@ -225,7 +245,7 @@ func TestExact(t *testing.T) {
 func FuzzTwins(f *testing.F) {
 	f.Add(uint64(1), uint8(3), uint8(2), uint8(4), uint8(1))
 	f.Fuzz(func(t *testing.T, seed uint64, rows, groups, panels, gap uint8) {
-		impl.Each("i8", func(name string) {
+		each(func(name string) {
 			rng := rand.New(rand.NewPCG(seed, 7))
 			if d := differ(heap{}, rng, 1+int(rows)%20, 1+int(groups)%9, 1+int(panels)%5, int(gap)%5); d != "" {
 				t.Errorf("%s: %s", name, d)
@@ -273,7 +293,7 @@ func BenchmarkAttention(b *testing.B) {
 // a scale, and infinity has not.
 func TestThresholds(t *testing.T) {
 	tops := []uint32{27 << 23, 27<<23 - 1, 0x7f7fffff, 0x7f800000, 0x7f800001, 0xffffffff, 27<<23 | 1<<31, 0}
-	impl.Each("i8", func(name string) {
+	each(func(name string) {
 		for n := 1; n <= 2*len(tops); n++ {
 			x, f := make([]float32, n*Group), make([]float32, 2*Group)
 			for g := range n {

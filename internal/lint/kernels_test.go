@@ -102,6 +102,7 @@ var levels = []level{
 	{"dotprod", "arm64", "mul_arm64.go", "tilesDot", 8, "interleaveNEON", 128, "interleaveNEON", 128},
 	{"i8mm", "arm64", "mul_i8mm_arm64.go", "tilesI8MM", 8, "eightsNEON", 128, "interleaveNEON", 128},
 	{"avx2", "amd64", "mul_amd64.go", "tilesAVX2", 8, "interleaveAVX2", 256, "interleaveAVX2", 256},
+	{"avxvnni", "amd64", "mul_avx2vnni_amd64.go", "tilesAVXVNNI", 8, "interleaveAVX2", 256, "interleaveAVX2", 256},
 	{"avx512vnni", "amd64", "mul_avx512_amd64.go", "tilesVNNI", 16, "interleaveAVX2", 256, "interleaveAVX2", 256},
 }
 
