@@ -109,7 +109,7 @@ var levels = []level{
 // TestKernelCounts: docs/KERNELS.md tells how many instructions the kernels take, and tells the truth. -update writes them.
 func TestKernelCounts(t *testing.T) {
 	const doc, begin, end = "../../docs/KERNELS.md", "<!-- counted -->\n", "<!-- end -->\n"
-	byArch := map[string]counts{}
+	byArch, beside := map[string]counts{}, map[string]float64{}
 	var table strings.Builder
 	table.WriteString("| format | level | one row | chunk | tile |\n|---|---|---|---|---|\n")
 	for _, name := range []string{"Q4_0", "Q4_1", "Q5_0", "Q8_0", "Q4_K", "Q5_K", "Q6_K"} {
@@ -121,7 +121,9 @@ func TestKernelCounts(t *testing.T) {
 			if byArch[l.goarch] == nil {
 				byArch[l.goarch] = assemble(t, "../../quant", l.goarch)
 			}
-			table.WriteString(l.line(t, f, byArch[l.goarch]))
+			one, chunk, tile, note := l.costs(t, f, byArch[l.goarch])
+			fmt.Fprintf(&table, "| %s | %s | %.3f%s | %.4f | %.2f |\n", f.Name, l.name, one, note, chunk, tile)
+			beside["one row, "+l.name+", "+f.Name], beside["chunk, "+l.name+", "+f.Name] = one, chunk
 		}
 	}
 	text, err := os.ReadFile(doc)
@@ -129,14 +131,18 @@ func TestKernelCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	head, rest, ok1 := strings.Cut(string(text), begin)
-	old, tail, ok2 := strings.Cut(rest, end)
+	_, tail, ok2 := strings.Cut(rest, end)
 	if !ok1 || !ok2 {
 		t.Fatalf("%s has no place for the table", doc)
 	}
-	switch {
-	case old == table.String():
+	tail, checked := others(tail, beside)
+	if checked != 21 {
+		t.Errorf("%d of the 21 figures beside others' were found", checked)
+	}
+	switch want := head + begin + table.String() + end + tail; {
+	case string(text) == want:
 	case *update:
-		if err := os.WriteFile(doc, []byte(head+begin+table.String()+end+tail), 0o666); err != nil {
+		if err := os.WriteFile(doc, []byte(want), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	default:
@@ -144,8 +150,28 @@ func TestKernelCounts(t *testing.T) {
 	}
 }
 
-// line is a row of the table.
-func (l level) line(t *testing.T, f *quant.Format, c counts) string {
+// others sets godwit's figures in the tables beside others', whose headings name the work and the instruction.
+func others(text string, figures map[string]float64) (out string, found int) {
+	section, lines := "", strings.Split(text, "\n")
+	for i, line := range lines {
+		if title, ok := strings.CutPrefix(line, "### "); ok {
+			section = strings.NewReplacer("One row", "one row", "Chunk", "chunk", "SDOT", "dotprod", "SMMLA", "i8mm").Replace(title)
+		}
+		cells := strings.Split(line, "|")
+		if len(cells) < 4 {
+			continue
+		}
+		if v, ok := figures[section+", "+strings.TrimSpace(cells[1])]; ok {
+			cells[2] = fmt.Sprintf(" %.3f ", v)
+			lines[i] = strings.Join(cells, "|")
+			found++
+		}
+	}
+	return strings.Join(lines, "\n"), found
+}
+
+// costs are the instructions per weight of a row, of a chunk, and of making a tile.
+func (l level) costs(t *testing.T, f *quant.Format, c counts) (one, chunk, tile float64, note string) {
 	t.Helper()
 	src, err := os.ReadFile("../../quant/" + l.file)
 	if err != nil {
@@ -171,16 +197,16 @@ func (l level) line(t *testing.T, f *quant.Format, c counts) string {
 	if f.HasMin {
 		numbers = 2
 	}
-	tile := per(parts["unpack"], f.Elems) + per(l.weave, l.weaveBytes) + per(l.scales, l.scaleBytes)*4*float64(numbers)/float64(f.Group)
-	one, note := per(parts["one"], l.rows*32)+tile, " through a tile"
+	tile = per(parts["unpack"], f.Elems) + per(l.weave, l.weaveBytes) + per(l.scales, l.scaleBytes)*4*float64(numbers)/float64(f.Group)
+	one, note = per(parts["one"], l.rows*32)+tile, " through a tile"
 	if parts["direct"] != "" {
 		one, note = per(parts["direct"], 8*f.Elems), ""
 	}
-	chunk := per(parts["one"], l.rows*32)
+	chunk = per(parts["one"], l.rows*32)
 	for kernel, n := range map[string]int{"four": 4, "eight": 8} {
 		if parts[kernel] != "" {
 			chunk = min(chunk, per(parts[kernel], l.rows*32*n))
 		}
 	}
-	return fmt.Sprintf("| %s | %s | %.3f%s | %.4f | %.2f |\n", f.Name, l.name, one, note, chunk, tile)
+	return one, chunk, tile, note
 }
