@@ -22,18 +22,18 @@
 	MOVD R12, R5             \
 	VMOVI $15, V30.B16
 
-// Halves at the start of 8 rows, as floats.
-#define HALVES(v, lo, hi) \
-	VLD1.P 2(R4), v.H[0]  \
+// Halves at the start of 8 rows, as floats. The first of a register goes to all lanes, which does not wait for what it held.
+#define HALVES(v, w, lo, hi) \
+	VLD1R.P 2(R4), [v.H8] \
+	VLD1R.P 2(R8), [w.H8] \
 	VLD1.P 2(R5), v.H[1]  \
+	VLD1.P 2(R9), w.H[1]  \
 	VLD1.P 2(R6), v.H[2]  \
+	VLD1.P 2(R10), w.H[2] \
 	VLD1.P 2(R7), v.H[3]  \
-	VLD1.P 2(R8), v.H[4]  \
-	VLD1.P 2(R9), v.H[5]  \
-	VLD1.P 2(R10), v.H[6] \
-	VLD1.P 2(R11), v.H[7] \
-	FCVTL2(hi, lo)        \
-	FCVTL(lo, lo)
+	VLD1.P 2(R11), w.H[3] \
+	FCVTL(lo, lo)         \
+	FCVTL(hi, hi)
 
 DATA spread<>+0(SB)/8, $0x0000000000000000
 DATA spread<>+8(SB)/8, $0x0101010101010101
@@ -111,7 +111,7 @@ GLOBL spread<>(SB), RODATA|NOPTR, $32
 	MOVW $0x41000000, R12 \
 	VDUP R12, V31.S4 \
 loop: \
-	HALVES(V24, 24, 25) \
+	HALVES(V24, V25, 24, 25) \
 	BLOCK(ROW4) \
 	UNBIAS \
 	SCALED(0, 4, 8, 9) \
@@ -122,8 +122,8 @@ loop: \
 	ZERO(V8) \
 	ZERO(V9) \
 loop: \
-	HALVES(V24, 24, 25) \
-	HALVES(V26, 26, 27) \
+	HALVES(V24, V25, 24, 25) \
+	HALVES(V26, V27, 26, 27) \
 	BLOCK(ROW4) \
 	PRODUCT(0, 4, 8, 9) \
 	MINIMUM(0, 8, 9) \
@@ -137,7 +137,7 @@ loop: \
 	MOVW $0x41800000, R12 \
 	VDUP R12, V31.S4 \
 loop: \
-	HALVES(V24, 24, 25) \
+	HALVES(V24, V25, 24, 25) \
 	BLOCK(ROW5) \
 	UNBIAS \
 	SCALED(0, 4, 8, 9) \
@@ -149,8 +149,8 @@ loop: \
 	ZERO(V9) \
 	FIFTHS \
 loop: \
-	HALVES(V24, 24, 25) \
-	HALVES(V26, 26, 27) \
+	HALVES(V24, V25, 24, 25) \
+	HALVES(V26, V27, 26, 27) \
 	BLOCK(ROW5) \
 	PRODUCT(0, 4, 8, 9) \
 	MINIMUM(0, 8, 9) \
@@ -161,7 +161,7 @@ loop: \
 	ZERO(V8) \
 	ZERO(V9) \
 loop: \
-	HALVES(V24, 24, 25) \
+	HALVES(V24, V25, 24, 25) \
 	BLOCK(ROW8) \
 	PRODUCT(0, 4, 8, 9) \
 	NEXTBLOCK

@@ -193,7 +193,7 @@ GLOBL tops<>(SB), RODATA|NOPTR, $64
 	ADD $n, R11, R11
 
 // For Q6_K: V0-V11 integer sums, V12 V13 scales of the 8 blocks, V16-V19 activations, V20-V26 weights, V27 32 as a float, V28 V29
-// results so far, V31 the mask of bits 4 and 5. R4-R11 are at the ends of the blocks.
+// results so far, V30 the mask of six bits, V31 that of bits 4 and 5. R4-R11 are at the ends of the blocks.
 
 // 16 bytes at a and b and 16 of bit pairs at c: columns of four groups.
 #define ROW6K(p, a, b, c, v0, v1, v2, v3, s0, s1, s2, s3) \
@@ -202,12 +202,13 @@ GLOBL tops<>(SB), RODATA|NOPTR, $64
 	FMOVQ c(p), F22                \
 	VUSHR $4, V20.B16, V23.B16     \
 	VUSHR $4, V21.B16, V24.B16     \
+	VUSHR $2, V22.B16, V25.B16     \
+	VSLI $4, V22.B16, V20.B16      \
+	VSLI $4, V25.B16, V21.B16      \
+	VBIT V31.B16, V22.B16, V23.B16 \
+	VBIT V31.B16, V25.B16, V24.B16 \
 	VAND V30.B16, V20.B16, V20.B16 \
 	VAND V30.B16, V21.B16, V21.B16 \
-	UP(4, V22, V25, V20)           \
-	UP(2, V22, V26, V21)           \
-	HERE(0, V22, V22, V23)         \
-	DOWN(2, V22, V25, V24)         \
 	DOT6(v0, v1, v2, v3, s0, s1, s2, s3)
 
 // Four rows, their sums to byte o of the stack's for the first of the four groups.
@@ -327,12 +328,13 @@ loop: \
 	ZERO(V28) \
 	ZERO(V29) \
 	MOVD $tops<>(SB), R13 \
+	VMOVI $63, V30.B16 \
 	VMOVI $48, V31.B16 \
 	MOVW $0x42000000, R12 \
 	VDUP R12, V27.S4 \
 loop: \
 	SKIP(208) \
-	HALVES(V12, 12, 13) \
+	HALVES(V12, V13, 12, 13) \
 	FMOVQ -18(R4), F0 \
 	FMOVQ -18(R5), F1 \
 	FMOVQ -18(R6), F2 \

@@ -85,7 +85,7 @@ func (in *Input) quantize(lo, hi int) {
 func packFours(q *[4 * actBlock]int8, meta *[4 * metaLen]float32, rows *[4][actBlock]int8, metas *[4][metaLen]float32) {
 	for r := range 4 {
 		for c := range actBlock / 8 {
-			copy(q[32*c+8*r:][:8], rows[r][8*c:])
+			*(*[8]int8)(q[32*c+8*r:]) = *(*[8]int8)(rows[r][8*c:]) // one move
 		}
 		m := &metas[r]
 		for i, v := range [4]float32{m[0], m[4], m[5], m[6]} {

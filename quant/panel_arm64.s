@@ -45,14 +45,14 @@ GLOBL spread<>(SB), RODATA|NOPTR, $32
 	VORR V6.B16, V1.B16, V1.B16
 
 #define SCALE1 \
-	VLD1.P 2(R3), V2.H[0] \
-	FCVTL(3, 2)           \
+	VLD1R.P 2(R3), [V2.H8] \
+	FCVTL(3, 2)            \
 	VST1.P V3.S[0], 4(R1)
 
 #define SCALE2 \
-	VLD1.P 4(R3), V2.S[0] \
-	FCVTL(3, 2)           \
-	VST1.P V3.S[0], 4(R1) \
+	VLD1R.P 4(R3), [V2.S4] \
+	FCVTL(3, 2)            \
+	VST1.P V3.S[0], 4(R1)  \
 	VST1.P V3.S[1], 4(R2)
 
 #define NEXTBLOCK \
