@@ -102,6 +102,13 @@ func TestCap(t *testing.T) {
 	}
 }
 
+// TestNamed: where GODWIT_CPU names a level, as continuous integration does for emulators, it is there.
+func TestNamed(t *testing.T) {
+	if name := os.Getenv("GODWIT_CPU"); name != "" && (Err() != nil || Best() != name) {
+		t.Errorf("GODWIT_CPU=%s: %s, %v", name, Best(), Err())
+	}
+}
+
 // TestLevelsInclude: a level is there only with all below it, but for one.
 func TestLevelsInclude(t *testing.T) {
 	lost := false
