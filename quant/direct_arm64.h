@@ -41,6 +41,11 @@ DATA spread<>+16(SB)/8, $0x0202020202020202
 DATA spread<>+24(SB)/8, $0x0303030303030303
 GLOBL spread<>(SB), RODATA|NOPTR, $32
 
+// The values of IQ4_NL's nibbles.
+DATA iq4nl<>+0(SB)/8, $0xf6eaddcfbfad9881
+DATA iq4nl<>+8(SB)/8, $0x7159453526190d01
+GLOBL iq4nl<>(SB), RODATA|NOPTR, $16
+
 #define BLOCK(row) \
 	VLD1.P 32(R1), [V16.B16, V17.B16] \
 	row(R4, V0, 0)  \
@@ -88,6 +93,13 @@ GLOBL spread<>(SB), RODATA|NOPTR, $32
 
 #define ROW8(p, v, n) \
 	VLD1.P 32(p), [V20.B16, V21.B16] \
+	DOT8(v, n)
+
+// V10: what the nibbles stand for.
+#define ROWTABLE(p, v, n) \
+	NIBBLES(p) \
+	VTBL V20.B16, [V10.B16], V20.B16 \
+	VTBL V21.B16, [V10.B16], V21.B16 \
 	DOT8(v, n)
 
 // Weights of lane 0 of V31 too much: the sums, less that times the activations' sum. Exact: all are integers below 2^24.
@@ -163,5 +175,17 @@ loop: \
 loop: \
 	HALVES(V24, V25, 24, 25) \
 	BLOCK(ROW8) \
+	PRODUCT(0, 4, 8, 9) \
+	NEXTBLOCK
+
+#define IQ4_NL \
+	DIRECTARGS(5) \
+	ZERO(V8) \
+	ZERO(V9) \
+	MOVD $iq4nl<>(SB), R12 \
+	VLD1 (R12), [V10.B16] \
+loop: \
+	HALVES(V24, V25, 24, 25) \
+	BLOCK(ROWTABLE) \
 	PRODUCT(0, 4, 8, 9) \
 	NEXTBLOCK

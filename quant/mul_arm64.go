@@ -143,6 +143,11 @@ func directQ6_KDot(y *float32, a *int8, cols int, meta *float32, w *byte, rowByt
 // Twin: rowDot.
 //
 //go:noescape
+func directIQ4_NLDot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+
+// Twin: rowDot.
+//
+//go:noescape
 func directQ4_0NEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
 
 // Twin: rowDot.
@@ -180,20 +185,26 @@ func directQ5_KNEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBy
 //go:noescape
 func directQ6_KNEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
 
+// Twin: rowDot.
+//
+//go:noescape
+func directIQ4_NLNEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+
 var tilesNEON = tiler{
 	rows: 8,
 	special: [64]tiling{
-		Q4_0:  {unpack: unpackQ4_0NEON, four: tile32FourNEON, one: tile32OneNEON, direct: directQ4_0NEON},
-		Q4_1:  {unpack: unpackQ4_1NEON, four: tile32MinFourNEON, one: tile32MinOneNEON, direct: directQ4_1NEON},
-		Q5_0:  {unpack: unpackQ5_0NEON, four: tile32FourNEON, one: tile32OneNEON, direct: directQ5_0NEON},
-		Q5_1:  {unpack: unpackQ5_1NEON, four: tile32MinFourNEON, one: tile32MinOneNEON, direct: directQ5_1NEON},
-		Q8_0:  {unpack: unpackQ8_0NEON, one: tile32WideNEON, direct: directQ8_0NEON},
-		Q4_K:  {unpack: unpackQ4_KNEON, four: tile32MinFourNEON, one: tile32MinOneNEON, direct: directQ4_KNEON},
-		Q5_K:  {unpack: unpackQ5_KNEON, four: tile32MinFourNEON, one: tile32MinOneNEON, direct: directQ5_KNEON},
-		Q6_K:  {unpack: unpackQ6_KNEON, four: tile16FourNEON, one: tile16OneNEON, direct: directQ6_KNEON},
-		Q2_K:  {four: tile16MinFourNEON, one: tile16MinOneNEON},
-		Q3_K:  {four: tile16FourNEON, one: tile16OneNEON},
-		MXFP4: {four: tile32FourNEON, one: tile32OneNEON},
+		Q4_0:   {unpack: unpackQ4_0NEON, four: tile32FourNEON, one: tile32OneNEON, direct: directQ4_0NEON},
+		Q4_1:   {unpack: unpackQ4_1NEON, four: tile32MinFourNEON, one: tile32MinOneNEON, direct: directQ4_1NEON},
+		Q5_0:   {unpack: unpackQ5_0NEON, four: tile32FourNEON, one: tile32OneNEON, direct: directQ5_0NEON},
+		Q5_1:   {unpack: unpackQ5_1NEON, four: tile32MinFourNEON, one: tile32MinOneNEON, direct: directQ5_1NEON},
+		Q8_0:   {unpack: unpackQ8_0NEON, one: tile32WideNEON, direct: directQ8_0NEON},
+		Q4_K:   {unpack: unpackQ4_KNEON, four: tile32MinFourNEON, one: tile32MinOneNEON, direct: directQ4_KNEON},
+		Q5_K:   {unpack: unpackQ5_KNEON, four: tile32MinFourNEON, one: tile32MinOneNEON, direct: directQ5_KNEON},
+		Q6_K:   {unpack: unpackQ6_KNEON, four: tile16FourNEON, one: tile16OneNEON, direct: directQ6_KNEON},
+		Q2_K:   {four: tile16MinFourNEON, one: tile16MinOneNEON},
+		Q3_K:   {four: tile16FourNEON, one: tile16OneNEON},
+		IQ4_NL: {unpack: unpackIQ4_NLNEON, one: tile32WideNEON, direct: directIQ4_NLNEON},
+		MXFP4:  {four: tile32FourNEON, one: tile32OneNEON},
 	},
 	byGroup:    [2]tiling{{one: tile16WideNEON}, {one: tile32WideNEON}},
 	interleave: interleaveNEON,
@@ -202,15 +213,16 @@ var tilesNEON = tiler{
 var tilesDot = tiler{
 	rows: 8,
 	special: [64]tiling{
-		Q4_0: {unpack: unpackQ4_0NEON, four: tile32FourDot, one: tile32OneDot, direct: directQ4_0Dot},
-		Q4_1: {unpack: unpackQ4_1NEON, four: tile32MinFourDot, one: tile32MinOneDot, direct: directQ4_1Dot},
-		Q5_0: {unpack: unpackQ5_0NEON, four: tile32FourDot, one: tile32OneDot, direct: directQ5_0Dot},
-		Q5_1: {unpack: unpackQ5_1NEON, four: tile32MinFourDot, one: tile32MinOneDot, direct: directQ5_1Dot},
-		Q8_0: {unpack: unpackQ8_0NEON, four: tile32FourDot, one: tile32OneDot, direct: directQ8_0Dot},
-		Q4_K: {unpack: unpackQ4_KNEON, four: tile32MinFourDot, one: tile32MinOneDot, direct: directQ4_KDot},
-		Q5_K: {unpack: unpackQ5_KNEON, four: tile32MinFourDot, one: tile32MinOneDot, direct: directQ5_KDot},
-		Q6_K: {unpack: unpackQ6_KNEON, four: tile16FourDot, one: tile16OneDot, direct: directQ6_KDot},
-		Q2_K: {four: tile16MinFourDot, one: tile16MinOneDot},
+		Q4_0:   {unpack: unpackQ4_0NEON, four: tile32FourDot, one: tile32OneDot, direct: directQ4_0Dot},
+		Q4_1:   {unpack: unpackQ4_1NEON, four: tile32MinFourDot, one: tile32MinOneDot, direct: directQ4_1Dot},
+		Q5_0:   {unpack: unpackQ5_0NEON, four: tile32FourDot, one: tile32OneDot, direct: directQ5_0Dot},
+		Q5_1:   {unpack: unpackQ5_1NEON, four: tile32MinFourDot, one: tile32MinOneDot, direct: directQ5_1Dot},
+		Q8_0:   {unpack: unpackQ8_0NEON, four: tile32FourDot, one: tile32OneDot, direct: directQ8_0Dot},
+		Q4_K:   {unpack: unpackQ4_KNEON, four: tile32MinFourDot, one: tile32MinOneDot, direct: directQ4_KDot},
+		Q5_K:   {unpack: unpackQ5_KNEON, four: tile32MinFourDot, one: tile32MinOneDot, direct: directQ5_KDot},
+		Q6_K:   {unpack: unpackQ6_KNEON, four: tile16FourDot, one: tile16OneDot, direct: directQ6_KDot},
+		IQ4_NL: {unpack: unpackIQ4_NLNEON, four: tile32FourDot, one: tile32OneDot, direct: directIQ4_NLDot},
+		Q2_K:   {four: tile16MinFourDot, one: tile16MinOneDot},
 	},
 	byGroup:    [2]tiling{{four: tile16FourDot, one: tile16OneDot}, {four: tile32FourDot, one: tile32OneDot}},
 	interleave: interleaveNEON,

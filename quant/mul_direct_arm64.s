@@ -61,3 +61,7 @@ TEXT ·directQ5_KDot(SB), NOSPLIT, $64-48
 // func directQ6_KDot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
 TEXT ·directQ6_KDot(SB), NOSPLIT, $384-48
 	Q6_K
+
+// func directIQ4_NLDot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+TEXT ·directIQ4_NLDot(SB), NOSPLIT, $0-48
+	IQ4_NL

@@ -74,3 +74,7 @@ TEXT ·directQ5_KNEON(SB), NOSPLIT, $64-48
 // func directQ6_KNEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
 TEXT ·directQ6_KNEON(SB), NOSPLIT, $384-48
 	Q6_K
+
+// func directIQ4_NLNEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+TEXT ·directIQ4_NLNEON(SB), NOSPLIT, $0-48
+	IQ4_NL

@@ -27,6 +27,11 @@ func unpackQ5_1NEON(q *int8, d, m *float32, src *byte, blocks int)
 //go:noescape
 func unpackQ8_0NEON(q *int8, d, m *float32, src *byte, blocks int)
 
+// Twin: unpackIQ4_NL.
+//
+//go:noescape
+func unpackIQ4_NLNEON(q *int8, d, m *float32, src *byte, blocks int)
+
 // Twin: unpackQ4_K.
 //
 //go:noescape

@@ -107,6 +107,23 @@ loop:
 	VST1.P [V0.B16, V1.B16], 32(R0)
 	NEXTBLOCK
 
+DATA iq4nl<>+0(SB)/8, $0xf6eaddcfbfad9881
+DATA iq4nl<>+8(SB)/8, $0x7159453526190d01
+GLOBL iq4nl<>(SB), RODATA|NOPTR, $16
+
+// func unpackIQ4_NLNEON(q *int8, d, m *float32, src *byte, blocks int)
+TEXT ·unpackIQ4_NLNEON(SB), NOSPLIT, $0-40
+	UNPACKARGS
+	MOVD $iq4nl<>(SB), R5
+	VLD1 (R5), [V29.B16]
+loop:
+	SCALE1
+	NIBBLES
+	VTBL V0.B16, [V29.B16], V0.B16
+	VTBL V1.B16, [V29.B16], V1.B16
+	VST1.P [V0.B16, V1.B16], 32(R0)
+	NEXTBLOCK
+
 // func unpackQ8_0NEON(q *int8, d, m *float32, src *byte, blocks int)
 TEXT ·unpackQ8_0NEON(SB), NOSPLIT, $0-40
 	UNPACKARGS
