@@ -42,7 +42,7 @@ func Mul(in *Input, team seq.Team, mem *seq.Arena, jobs ...Job) error {
 		}
 		panels += (j.M.Rows + panelRows - 1) / panelRows
 		if in.exact || j.M.Format.Group == 0 {
-			floats = max(floats, floatRows*in.cols)
+			floats = max(floats, floatScratch(in.cols))
 		} else {
 			f, n := panelScratch(j.M, active.rows)
 			floats, ints = max(floats, f), max(ints, n)

@@ -59,6 +59,9 @@ func edgeOnes(t *testing.T, n int, floats func(i, n int) []float32, words func(i
 	F16ToF32(y, h)
 	f16ToF32Go(want, h)
 	equal(t, "F16ToF32", n, y, want)
+	BF16ToF32(y, h)
+	bf16ToF32Go(want, h)
+	equal(t, "BF16ToF32", n, y, want)
 	glueTwins(t, a, b, y)
 }
 
@@ -67,12 +70,6 @@ func edgeRows(t *testing.T, n, rows, stride int, floats func(i, n int) []float32
 	room := (rows-1)*stride + n
 	q, s, want := floats(0, n), floats(1, rows), make([]float32, max(n, rows))
 	k, h := floats(2, room), words(3, room)
-	DotRows(s, q, k, stride)
-	dotRowsGo(want[:rows], q, k, stride)
-	equal(t, "DotRows", n, s, want[:rows])
-	DotRowsF16(s, q, h, stride)
-	dotRowsF16Go(want[:rows], q, h, stride)
-	equal(t, "DotRowsF16", n, s, want[:rows])
 	copy(want, q)
 	AxpyRows(q, s, k, stride)
 	axpyRowsGo(want[:n], s, k, stride)
@@ -95,9 +92,25 @@ func edgeRows(t *testing.T, n, rows, stride int, floats func(i, n int) []float32
 	ScaleRows(y, f, n)
 	scaleRowsGo(want, f, n)
 	equal(t, "ScaleRows", n, y, want)
+	for kd := range kindBF16 + 1 {
+		edgeDots(t, tileCase{kd: kd, n: 1 + n%7, rows: 2*rows - 2 + n%2 + 1, cols: n}, floats, words)
+	}
 	if n%16 == 1 {
 		edgeTile(t, rows, floats)
 	}
+}
+
+// edgeDots completes and runs a product of DotTile whose arguments are all at an edge, without gaps between rows.
+func edgeDots(t *testing.T, c tileCase, floats func(i, n int) []float32, words func(i, n int) []uint16) {
+	c.ldy, c.ldx, c.ldw = c.rows, c.cols, c.cols
+	c.y, c.x, c.s = floats(0, c.n*c.ldy), floats(1, c.n*c.ldx), floats(3, TileScratch)
+	if c.kd == kindF32 {
+		c.w = floats(2, c.rows*c.ldw)
+	} else {
+		c.h = words(2, c.rows*c.ldw)
+	}
+	got, want := c.run()
+	equal(t, "DotTile", c.cols, got, want)
 }
 
 func edgeTile(t *testing.T, rows int, floats func(i, n int) []float32) {

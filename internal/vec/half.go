@@ -60,6 +60,14 @@ func f32ToF16Go(dst []uint16, src []float32) {
 
 // BF16ToF32 widens src; len(dst) elements.
 func BF16ToF32(dst []float32, src []uint16) {
+	n := vectors(len(dst))
+	if n > 0 {
+		bf16ToF32Loop(&dst[0], &src[:n][0], n)
+	}
+	bf16ToF32Go(dst[n:], src[n:])
+}
+
+func bf16ToF32Go(dst []float32, src []uint16) {
 	for i, h := range src[:len(dst)] {
 		dst[i] = BF2F(h)
 	}

@@ -34,28 +34,6 @@ func dotF16SIMD(a []float32, b []uint16) float32 {
 	return tree(&l)
 }
 
-func dotRowsSIMD(s, q, k []float32, stride int) {
-	r := 0
-	if len(q)%lanes == 0 && len(s) >= 4 && len(q) > 0 {
-		r = len(s) &^ 3
-		dotRowsLoop(&s[0], &q[0], &k[0], len(q), 4*stride, r)
-	}
-	for ; r < len(s); r++ {
-		s[r] = dotSIMD(q, k[r*stride:])
-	}
-}
-
-func dotRowsF16SIMD(s, q []float32, k []uint16, stride int) {
-	r := 0
-	if len(q)%lanes == 0 && len(s) >= 4 && len(q) > 0 {
-		r = len(s) &^ 3
-		dotRowsF16Loop(&s[0], &q[0], &k[0], len(q), 2*stride, r)
-	}
-	for ; r < len(s); r++ {
-		s[r] = dotF16SIMD(q, k[r*stride:])
-	}
-}
-
 func axpyRowsSIMD(y, p, v []float32, stride int) {
 	n := len(y) &^ 7
 	if n > 0 && len(p) > 0 {

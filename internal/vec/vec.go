@@ -49,30 +49,6 @@ func AxpyF16(y []float32, a float32, x []uint16) {
 	axpyAllF16(y, p[:], x[:len(y)], 0)
 }
 
-// DotRows sets s[r] = Dot(q, k[r·stride:]) for every r; rows may overlap.
-func DotRows(s, q, k []float32, stride int) {
-	if len(s) > 0 {
-		_ = k[(len(s)-1)*stride+len(q)-1]
-		if simd {
-			dotRowsSIMD(s, q, k, stride)
-		} else {
-			dotRowsGo(s, q, k, stride)
-		}
-	}
-}
-
-// DotRowsF16 is DotRows with IEEE halves k.
-func DotRowsF16(s, q []float32, k []uint16, stride int) {
-	if len(s) > 0 {
-		_ = k[(len(s)-1)*stride+len(q)-1]
-		if simd {
-			dotRowsF16SIMD(s, q, k, stride)
-		} else {
-			dotRowsF16Go(s, q, k, stride)
-		}
-	}
-}
-
 // AxpyRows does Axpy(y, p[r], v[r·stride:]) for r in order.
 func AxpyRows(y, p, v []float32, stride int) {
 	if len(p) > 0 {
@@ -130,18 +106,6 @@ func axpyGo(y []float32, a float32, x []float32) {
 func axpyF16Go(y []float32, a float32, x []uint16) {
 	for i := range y {
 		y[i] = FMA(a, H2F(x[i]), y[i])
-	}
-}
-
-func dotRowsGo(s, q, k []float32, stride int) {
-	for r := range s {
-		s[r] = dotGo(q, k[r*stride:])
-	}
-}
-
-func dotRowsF16Go(s, q []float32, k []uint16, stride int) {
-	for r := range s {
-		s[r] = dotF16Go(q, k[r*stride:])
 	}
 }
 

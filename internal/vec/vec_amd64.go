@@ -15,16 +15,6 @@ func dotAVX2(a, b *float32, n int, l *float32)
 //go:noescape
 func dotF16AVX2(a *float32, b *uint16, n int, l *float32)
 
-// dotRowsAVX2: n multiple of 16, stride in bytes, rows multiple of 4. Twin: dotRowsGo.
-//
-//go:noescape
-func dotRowsAVX2(s, q, k *float32, n, stride, rows int)
-
-// dotRowsF16AVX2: twin: dotRowsF16Go.
-//
-//go:noescape
-func dotRowsF16AVX2(s, q *float32, k *uint16, n, stride, rows int)
-
 // axpyRowsAVX2: n multiple of 8, stride in bytes, rows > 0. Twin: axpyRowsGo.
 //
 //go:noescape
@@ -55,6 +45,11 @@ func expAVX2(y, x *float32, n int)
 //go:noescape
 func f16ToF32AVX2(dst *float32, src *uint16, n int)
 
+// bf16ToF32AVX2: n multiple of 8. Twin: bf16ToF32Go.
+//
+//go:noescape
+func bf16ToF32AVX2(dst *float32, src *uint16, n int)
+
 // f32ToF16AVX2: n multiple of 8. Twin: f32ToF16Go.
 //
 //go:noescape
@@ -67,18 +62,15 @@ func init() {
 
 func dotLoop(a, b *float32, n int, l *float32)            { dotAVX2(a, b, n, l) }
 func dotF16Loop(a *float32, b *uint16, n int, l *float32) { dotF16AVX2(a, b, n, l) }
-func dotRowsLoop(s, q, k *float32, n, stride, rows int)   { dotRowsAVX2(s, q, k, n, stride, rows) }
-func dotRowsF16Loop(s, q *float32, k *uint16, n, stride, rows int) {
-	dotRowsF16AVX2(s, q, k, n, stride, rows)
-}
-func axpyRowsLoop(y, p, v *float32, n, stride, rows int) { axpyRowsAVX2(y, p, v, n, stride, rows) }
+func axpyRowsLoop(y, p, v *float32, n, stride, rows int)  { axpyRowsAVX2(y, p, v, n, stride, rows) }
 func axpyRowsF16Loop(y, p *float32, v *uint16, n, stride, rows int) {
 	axpyRowsF16AVX2(y, p, v, n, stride, rows)
 }
-func sumLoop(x *float32, n int, l *float32)         { sumAVX2(x, n, l) }
-func maxLoop(x *float32, n int) float32             { return maxAVX2(x, n) }
-func f16ToF32Loop(dst *float32, src *uint16, n int) { f16ToF32AVX2(dst, src, n) }
-func f32ToF16Loop(dst *uint16, src *float32, n int) { f32ToF16AVX2(dst, src, n) }
+func sumLoop(x *float32, n int, l *float32)          { sumAVX2(x, n, l) }
+func maxLoop(x *float32, n int) float32              { return maxAVX2(x, n) }
+func f16ToF32Loop(dst *float32, src *uint16, n int)  { f16ToF32AVX2(dst, src, n) }
+func bf16ToF32Loop(dst *float32, src *uint16, n int) { bf16ToF32AVX2(dst, src, n) }
+func f32ToF16Loop(dst *uint16, src *float32, n int)  { f32ToF16AVX2(dst, src, n) }
 
 func expLoop(y, x *float32, n int) {
 	if wide {

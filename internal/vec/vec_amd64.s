@@ -2,31 +2,6 @@
 
 // Reductions keep 16 lanes in two registers, Y(2i) lanes 0–7 and Y(2i+1) lanes 8–15, like the Go twins.
 
-// TREE4 adds the lanes of four rows, held in (Y0,Y1) (Y2,Y3) (Y4,Y5) (Y6,Y7), in tree's order: 16→8→4 within the rows, then
-// a transposition, so that (l0+l2)+(l1+l3) of the four rows are vertical. Result: X0. Clobbers Y0–Y9.
-#define TREE4 \
-	VADDPS Y1, Y0, Y0        \
-	VADDPS Y3, Y2, Y2        \
-	VADDPS Y5, Y4, Y4        \
-	VADDPS Y7, Y6, Y6        \
-	VEXTRACTF128 $1, Y0, X1  \
-	VEXTRACTF128 $1, Y2, X3  \
-	VEXTRACTF128 $1, Y4, X5  \
-	VEXTRACTF128 $1, Y6, X7  \
-	VADDPS X1, X0, X0        \
-	VADDPS X3, X2, X2        \
-	VADDPS X5, X4, X4        \
-	VADDPS X7, X6, X6        \
-	VUNPCKLPS X2, X0, X1     \ // a0 b0 a1 b1
-	VUNPCKHPS X2, X0, X3     \ // a2 b2 a3 b3
-	VUNPCKLPS X6, X4, X5     \ // c0 d0 c1 d1
-	VUNPCKHPS X6, X4, X7     \ // c2 d2 c3 d3
-	VADDPS X3, X1, X1        \ // a0+a2 b0+b2 a1+a3 b1+b3
-	VADDPS X7, X5, X5        \
-	VMOVLHPS X5, X1, X0      \ // sums of lanes 0 and 2 of a b c d
-	VMOVHLPS X1, X5, X3      \ // sums of lanes 1 and 3
-	VADDPS X3, X0, X0
-
 // func dotAVX2(a, b *float32, n int, l *float32)
 TEXT ·dotAVX2(SB), NOSPLIT, $0-32
 	MOVQ a+0(FP), SI
@@ -72,109 +47,6 @@ loop:
 done:
 	VMOVUPS Y0, (DX)
 	VMOVUPS Y1, 32(DX)
-	VZEROUPPER
-	RET
-
-// func dotRowsAVX2(s, q, k *float32, n, stride, rows int)
-// n is a multiple of 16, stride is in bytes, rows a multiple of 4.
-TEXT ·dotRowsAVX2(SB), NOSPLIT, $0-48
-	MOVQ s+0(FP), DX
-	MOVQ q+8(FP), SI
-	MOVQ k+16(FP), R8
-	MOVQ n+24(FP), CX
-	MOVQ stride+32(FP), BX
-	MOVQ rows+40(FP), R12
-rows4:
-	CMPQ R12, $4
-	JLT  done
-	LEAQ (R8)(BX*1), R9
-	LEAQ (R9)(BX*1), R10
-	LEAQ (R10)(BX*1), R11
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	XORQ AX, AX
-loop:
-	VMOVUPS (SI)(AX*4), Y8
-	VMOVUPS 32(SI)(AX*4), Y9
-	VFMADD231PS (R8)(AX*4), Y8, Y0
-	VFMADD231PS 32(R8)(AX*4), Y9, Y1
-	VFMADD231PS (R9)(AX*4), Y8, Y2
-	VFMADD231PS 32(R9)(AX*4), Y9, Y3
-	VFMADD231PS (R10)(AX*4), Y8, Y4
-	VFMADD231PS 32(R10)(AX*4), Y9, Y5
-	VFMADD231PS (R11)(AX*4), Y8, Y6
-	VFMADD231PS 32(R11)(AX*4), Y9, Y7
-	ADDQ $16, AX
-	CMPQ AX, CX
-	JLT  loop
-	TREE4
-	VMOVUPS X0, (DX)
-	ADDQ $16, DX
-	LEAQ (R11)(BX*1), R8
-	SUBQ $4, R12
-	JMP  rows4
-done:
-	VZEROUPPER
-	RET
-
-// func dotRowsF16AVX2(s, q *float32, k *uint16, n, stride, rows int)
-TEXT ·dotRowsF16AVX2(SB), NOSPLIT, $0-48
-	MOVQ s+0(FP), DX
-	MOVQ q+8(FP), SI
-	MOVQ k+16(FP), R8
-	MOVQ n+24(FP), CX
-	MOVQ stride+32(FP), BX
-	MOVQ rows+40(FP), R12
-rows4:
-	CMPQ R12, $4
-	JLT  done
-	LEAQ (R8)(BX*1), R9
-	LEAQ (R9)(BX*1), R10
-	LEAQ (R10)(BX*1), R11
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	XORQ AX, AX
-loop:
-	VMOVUPS (SI)(AX*4), Y8
-	VMOVUPS 32(SI)(AX*4), Y9
-	VCVTPH2PS (R8)(AX*2), Y10
-	VCVTPH2PS 16(R8)(AX*2), Y11
-	VCVTPH2PS (R9)(AX*2), Y12
-	VCVTPH2PS 16(R9)(AX*2), Y13
-	VFMADD231PS Y10, Y8, Y0
-	VFMADD231PS Y11, Y9, Y1
-	VFMADD231PS Y12, Y8, Y2
-	VFMADD231PS Y13, Y9, Y3
-	VCVTPH2PS (R10)(AX*2), Y10
-	VCVTPH2PS 16(R10)(AX*2), Y11
-	VCVTPH2PS (R11)(AX*2), Y12
-	VCVTPH2PS 16(R11)(AX*2), Y13
-	VFMADD231PS Y10, Y8, Y4
-	VFMADD231PS Y11, Y9, Y5
-	VFMADD231PS Y12, Y8, Y6
-	VFMADD231PS Y13, Y9, Y7
-	ADDQ $16, AX
-	CMPQ AX, CX
-	JLT  loop
-	TREE4
-	VMOVUPS X0, (DX)
-	ADDQ $16, DX
-	LEAQ (R11)(BX*1), R8
-	SUBQ $4, R12
-	JMP  rows4
-done:
 	VZEROUPPER
 	RET
 
@@ -456,6 +328,24 @@ loop:
 	CMPQ AX, CX
 	JGE  done
 	VCVTPH2PS (SI)(AX*2), Y0
+	VMOVUPS Y0, (DI)(AX*4)
+	ADDQ $8, AX
+	JMP  loop
+done:
+	VZEROUPPER
+	RET
+
+// func bf16ToF32AVX2(dst *float32, src *uint16, n int)
+TEXT ·bf16ToF32AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	XORQ AX, AX
+loop:
+	CMPQ AX, CX
+	JGE  done
+	VPMOVZXWD (SI)(AX*2), Y0
+	VPSLLD $16, Y0, Y0
 	VMOVUPS Y0, (DI)(AX*4)
 	ADDQ $8, AX
 	JMP  loop

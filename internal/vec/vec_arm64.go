@@ -15,16 +15,6 @@ func dotNEON(a, b *float32, n int, l *float32)
 //go:noescape
 func dotF16NEON(a *float32, b *uint16, n int, l *float32)
 
-// dotRowsNEON: n multiple of 16, stride in bytes, rows multiple of 4. Twin: dotRowsGo.
-//
-//go:noescape
-func dotRowsNEON(s, q, k *float32, n, stride, rows int)
-
-// dotRowsF16NEON: twin: dotRowsF16Go.
-//
-//go:noescape
-func dotRowsF16NEON(s, q *float32, k *uint16, n, stride, rows int)
-
 // axpyRowsNEON: n multiple of 8, stride in bytes, rows > 0. Twin: axpyRowsGo.
 //
 //go:noescape
@@ -55,6 +45,11 @@ func expNEON(y, x *float32, n int)
 //go:noescape
 func f16ToF32NEON(dst *float32, src *uint16, n int)
 
+// bf16ToF32NEON: n multiple of 8. Twin: bf16ToF32Go.
+//
+//go:noescape
+func bf16ToF32NEON(dst *float32, src *uint16, n int)
+
 // f32ToF16NEON: n multiple of 8. Twin: f32ToF16Go.
 //
 //go:noescape
@@ -66,16 +61,13 @@ func init() {
 
 func dotLoop(a, b *float32, n int, l *float32)            { dotNEON(a, b, n, l) }
 func dotF16Loop(a *float32, b *uint16, n int, l *float32) { dotF16NEON(a, b, n, l) }
-func dotRowsLoop(s, q, k *float32, n, stride, rows int)   { dotRowsNEON(s, q, k, n, stride, rows) }
-func dotRowsF16Loop(s, q *float32, k *uint16, n, stride, rows int) {
-	dotRowsF16NEON(s, q, k, n, stride, rows)
-}
-func axpyRowsLoop(y, p, v *float32, n, stride, rows int) { axpyRowsNEON(y, p, v, n, stride, rows) }
+func axpyRowsLoop(y, p, v *float32, n, stride, rows int)  { axpyRowsNEON(y, p, v, n, stride, rows) }
 func axpyRowsF16Loop(y, p *float32, v *uint16, n, stride, rows int) {
 	axpyRowsF16NEON(y, p, v, n, stride, rows)
 }
-func sumLoop(x *float32, n int, l *float32)         { sumNEON(x, n, l) }
-func maxLoop(x *float32, n int) float32             { return maxNEON(x, n) }
-func expLoop(y, x *float32, n int)                  { expNEON(y, x, n) }
-func f16ToF32Loop(dst *float32, src *uint16, n int) { f16ToF32NEON(dst, src, n) }
-func f32ToF16Loop(dst *uint16, src *float32, n int) { f32ToF16NEON(dst, src, n) }
+func sumLoop(x *float32, n int, l *float32)          { sumNEON(x, n, l) }
+func maxLoop(x *float32, n int) float32              { return maxNEON(x, n) }
+func expLoop(y, x *float32, n int)                   { expNEON(y, x, n) }
+func f16ToF32Loop(dst *float32, src *uint16, n int)  { f16ToF32NEON(dst, src, n) }
+func bf16ToF32Loop(dst *float32, src *uint16, n int) { bf16ToF32NEON(dst, src, n) }
+func f32ToF16Loop(dst *uint16, src *float32, n int)  { f32ToF16NEON(dst, src, n) }

@@ -23,22 +23,6 @@
 	FCVTL(26, 29)  \
 	FCVTL2(27, 29)
 
-// The 16 lanes of one row in registers a to a+3 to 4, in tree's order.
-#define TREE16(a) \
-	FADD(a, a, (a+2))         \
-	FADD((a+1), (a+1), (a+3)) \
-	FADD(a, a, (a+1))
-
-// R0 results, R1 the common row, R2 the first of four rows and R5-R8 where they are read, R3 elements, R4 bytes from row
-// to row, R9 rows left.
-#define ROWARGS \
-	MOVD s+0(FP), R0       \
-	MOVD q+8(FP), R1       \
-	MOVD k+16(FP), R2      \
-	MOVD n+24(FP), R3      \
-	MOVD stride+32(FP), R4 \
-	MOVD rows+40(FP), R9
-
 // R0 result, R1 factors, R2 rows, R3 elements left, R4 bytes from row to row, R9 rows. Blocks of 32 and 8 elements of the
 // result stay in registers over all rows; R6 R7 R8 are the factors, a row and the rows left in a block.
 #define AXPYARGS \
@@ -83,79 +67,6 @@ loop:
 	BNE loop
 done:
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R3)
-	RET
-
-#define FOURROWS \
-	MOVD R2, R5     \
-	ADD R4, R5, R6  \
-	ADD R4, R6, R7  \
-	ADD R4, R7, R8  \
-	ADD R4, R8, R2  \
-	MOVD R1, R10    \
-	MOVD R3, R11    \
-	ZERO4(V0, V1, V2, V3)   \
-	ZERO4(V4, V5, V6, V7)   \
-	ZERO4(V8, V9, V10, V11) \
-	ZERO4(V12, V13, V14, V15)
-
-// The four rows' sums of 16 lanes. After TREE16, lanes 0 and 2 and lanes 1 and 3 of two rows stand in one register each.
-#define FOURSUMS \
-	TREE16(0)  \
-	TREE16(4)  \
-	TREE16(8)  \
-	TREE16(12) \
-	VZIP1 V4.D2, V0.D2, V16.D2  \
-	VZIP2 V4.D2, V0.D2, V17.D2  \
-	VZIP1 V12.D2, V8.D2, V18.D2 \
-	VZIP2 V12.D2, V8.D2, V19.D2 \
-	FADD(16, 16, 17)  \
-	FADD(18, 18, 19)  \
-	FADDP(16, 16, 18) \
-	VST1.P [V16.S4], 16(R0)
-
-// func dotRowsNEON(s, q, k *float32, n, stride, rows int)
-// n is a positive multiple of 16, stride is in bytes, rows a positive multiple of 4.
-TEXT ·dotRowsNEON(SB), NOSPLIT, $0-48
-	ROWARGS
-rows4:
-	FOURROWS
-loop:
-	VLD1.P 64(R10), [V20.S4, V21.S4, V22.S4, V23.S4]
-	VLD1.P 64(R5), [V24.S4, V25.S4, V26.S4, V27.S4]
-	VLD1.P 64(R6), [V28.S4, V29.S4, V30.S4, V31.S4]
-	FMA4(0, 20, 24)
-	FMA4(4, 20, 28)
-	VLD1.P 64(R7), [V24.S4, V25.S4, V26.S4, V27.S4]
-	VLD1.P 64(R8), [V28.S4, V29.S4, V30.S4, V31.S4]
-	FMA4(8, 20, 24)
-	FMA4(12, 20, 28)
-	SUBS $16, R11, R11
-	BNE loop
-	FOURSUMS
-	SUBS $4, R9, R9
-	BNE rows4
-	RET
-
-// func dotRowsF16NEON(s, q *float32, k *uint16, n, stride, rows int)
-TEXT ·dotRowsF16NEON(SB), NOSPLIT, $0-48
-	ROWARGS
-rows4:
-	FOURROWS
-loop:
-	VLD1.P 64(R10), [V20.S4, V21.S4, V22.S4, V23.S4]
-	HALVES16(R5)
-	FMA4(0, 20, 24)
-	HALVES16(R6)
-	FMA4(4, 20, 24)
-	HALVES16(R7)
-	FMA4(8, 20, 24)
-	HALVES16(R8)
-	FMA4(12, 20, 24)
-	SUBS $16, R11, R11
-	BNE loop
-	FOURSUMS
-	SUBS $4, R9, R9
-	BNE rows4
 	RET
 
 #define BLOCK \
@@ -435,6 +346,23 @@ loop:
 	VLD1.P 16(R1), [V2.H8]
 	FCVTL(0, 2)
 	FCVTL2(1, 2)
+	VST1.P [V0.S4, V1.S4], 32(R0)
+	SUBS $8, R2, R2
+	BNE loop
+done:
+	RET
+
+// func bf16ToF32NEON(dst *float32, src *uint16, n int)
+TEXT ·bf16ToF32NEON(SB), NOSPLIT, $0-24
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD n+16(FP), R2
+	VEOR V3.B16, V3.B16, V3.B16
+	CBZ R2, done
+loop:
+	VLD1.P 16(R1), [V2.H8]
+	VZIP1 V2.H8, V3.H8, V0.H8
+	VZIP2 V2.H8, V3.H8, V1.H8
 	VST1.P [V0.S4, V1.S4], 32(R0)
 	SUBS $8, R2, R2
 	BNE loop

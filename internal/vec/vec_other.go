@@ -6,14 +6,13 @@ package vec
 
 func dotLoop(a, b *float32, n int, l *float32)                      {}
 func dotF16Loop(a *float32, b *uint16, n int, l *float32)           {}
-func dotRowsLoop(s, q, k *float32, n, stride, rows int)             {}
-func dotRowsF16Loop(s, q *float32, k *uint16, n, stride, rows int)  {}
 func axpyRowsLoop(y, p, v *float32, n, stride, rows int)            {}
 func axpyRowsF16Loop(y, p *float32, v *uint16, n, stride, rows int) {}
 func sumLoop(x *float32, n int, l *float32)                         {}
 func maxLoop(x *float32, n int) float32                             { return 0 }
 func expLoop(y, x *float32, n int)                                  {}
 func f16ToF32Loop(dst *float32, src *uint16, n int)                 {}
+func bf16ToF32Loop(dst *float32, src *uint16, n int)                {}
 func f32ToF16Loop(dst *uint16, src *float32, n int)                 {}
 func scaleLoop(y, x *float32, n int, a float32)                     {}
 func addLoop(y, x *float32, n int)                                  {}

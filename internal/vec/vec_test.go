@@ -86,6 +86,9 @@ func twins(t *testing.T) {
 			F16ToF32(got, h)
 			f16ToF32Go(want, h)
 			equal(t, "F16ToF32", n, got, want)
+			BF16ToF32(got, h)
+			bf16ToF32Go(want, h)
+			equal(t, "BF16ToF32", n, got, want)
 			gh := make([]uint16, n)
 			F32ToF16(gh, a)
 			for i, v := range halves(a) {
@@ -127,14 +130,7 @@ func rowTwins(t *testing.T, rng *rand.Rand, n int, wild bool) {
 	rows, stride := rng.IntN(10), n+rng.IntN(5)
 	q, k, p := numbers(rng, n, wild), numbers(rng, rows*stride+n, wild), numbers(rng, rows, wild)
 	h := halves(k)
-	got, want := make([]float32, rows), make([]float32, rows)
 	if n > 0 {
-		DotRows(got, q, k, stride)
-		dotRowsGo(want, q, k, stride)
-		equal(t, "DotRows", n, got, want)
-		DotRowsF16(got, q, h, stride)
-		dotRowsF16Go(want, q, h, stride)
-		equal(t, "DotRowsF16", n, got, want)
 		y := append([]float32{}, q...)
 		z := append([]float32{}, q...)
 		AxpyRows(y, p, k, stride)
@@ -217,14 +213,6 @@ func TestActivations(t *testing.T) {
 				t.Errorf("%s(%v) = %v, want %v", name, x, y[0], c.want)
 			}
 		}
-	}
-}
-
-func BenchmarkDotRowsF16(b *testing.B) {
-	q, k, s := make([]float32, 64), make([]uint16, 64*64), make([]float32, 64)
-	b.SetBytes(int64(len(k)) * 2)
-	for b.Loop() {
-		DotRowsF16(s, q, k, 64)
 	}
 }
 
