@@ -42,7 +42,8 @@ func Mul(in *Input, team seq.Team, mem *seq.Arena, jobs ...Job) error {
 		}
 		panels += (j.M.Rows + panelRows - 1) / panelRows
 		if in.exact || j.M.Format.Group == 0 {
-			floats = max(floats, floatScratch(in.cols))
+			f, n := floatScratch(j.M)
+			floats, ints = max(floats, f), max(ints, n)
 		} else {
 			f, n := panelScratch(j.M, active.rows)
 			floats, ints = max(floats, f), max(ints, n)
@@ -147,6 +148,8 @@ type kernels struct {
 	panel func(in *Input, j *Job, r0, r1 int, s scratch)
 	// rows is the number of weight rows that it needs scratch for.
 	rows int
+	// decode makes rows of exact mode; nil: Format.Decode.
+	decode *decoder
 }
 
 var kernelsGo = kernels{quantize: quantizeGo, panel: panelGo, rows: 1}

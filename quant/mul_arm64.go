@@ -233,8 +233,8 @@ func quantizeWithNEON(q []int8, meta []float32, x []float32) {
 }
 
 var (
-	kernelsNEON = kernels{quantize: quantizeWithNEON, panel: tilesNEON.panel, rows: 8}
-	kernelsDot  = kernels{quantize: quantizeWithNEON, panel: tilesDot.panel, rows: 8}
+	kernelsNEON = kernels{quantize: quantizeWithNEON, panel: tilesNEON.panel, rows: 8, decode: &decodeNEON}
+	kernelsDot  = kernels{quantize: quantizeWithNEON, panel: tilesDot.panel, rows: 8, decode: &decodeNEON}
 )
 
 func init() {

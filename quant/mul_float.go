@@ -18,8 +18,11 @@ func floatRows(cols int) int { return min(panelRows, max(4, (1<<17)/floatStride(
 // floatStride is the distance of decoded rows: four of them in a row take the lines of the first cache in turn (of 4 KB).
 func floatStride(cols int) int { return (cols+255)/512*512 + 256 }
 
-// floatScratch is the number of floats that floatPanel needs.
-func floatScratch(cols int) int { return vec.TileScratch + floatRows(cols)*floatStride(cols) }
+// floatScratch is the number of float32 and of int8 that floatPanel needs.
+func floatScratch(m Matrix) (floats, ints int) {
+	floats, ints = decodeScratch(m)
+	return floats + vec.TileScratch + floatRows(m.Cols)*floatStride(m.Cols), ints
+}
 
 // floatPanel computes rows [r0, r1) of a job from float32 activations: all of exact mode, and the float formats.
 func floatPanel(in *Input, j *Job, r0, r1 int, s scratch) {
@@ -45,19 +48,20 @@ func floatPanel(in *Input, j *Job, r0, r1 int, s scratch) {
 			}
 		}
 	}
-	lanes, w := s.floats[:vec.TileScratch], s.floats[vec.TileScratch:]
 	step, ld := floatRows(cols), floatStride(cols)
+	lanes, w := s.floats[:vec.TileScratch], s.floats[vec.TileScratch:vec.TileScratch+step*ld]
+	rest := scratch{s.floats[vec.TileScratch+step*ld:], s.ints}
 	for ; r0 < r1; r0 += step {
 		rows := min(step, r1-r0)
 		for r := range rows {
-			floatRow(w[r*ld:][:cols], j.M, r0+r)
+			floatRow(w[r*ld:][:cols], j.M, r0+r, rest)
 		}
 		vec.DotTile(j.Y[r0:], in.x, w, lanes, in.n, rows, cols, j.Stride, cols, ld)
 	}
 }
 
 // floatRow decodes row r of m.
-func floatRow(dst []float32, m Matrix, r int) {
+func floatRow(dst []float32, m Matrix, r int, s scratch) {
 	row := m.Row(r)
 	switch m.Format.Type {
 	case F32:
@@ -76,7 +80,9 @@ func floatRow(dst []float32, m Matrix, r int) {
 			return
 		}
 	}
-	m.Format.Decode(dst, row)
+	if !active.decode.decode(dst, m.Format, row, s) {
+		m.Format.Decode(dst, row)
+	}
 }
 
 // littleEndian tells that numbers in memory have the byte order of the file formats.

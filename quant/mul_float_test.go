@@ -1,6 +1,7 @@
 package quant
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -56,5 +57,36 @@ func TestFloatStride(t *testing.T) {
 		if r := floatRows(cols); r%4 != 0 || r < 4 || r > panelRows || r > 4 && 4*r*ld > 512<<10 {
 			t.Errorf("%d columns: %d rows of %d", cols, r, ld)
 		}
+	}
+}
+
+// BenchmarkMulExact/<format>/<implementation>/<rows>x<cols>/n=<activations>: exact mode, one worker.
+func BenchmarkMulExact(b *testing.B) {
+	for _, s := range []struct {
+		t          Type
+		rows, cols int
+	}{{Q4_1, 1536, 576}, {Q8_0, 2048, 640}, {Q5_0, 2048, 640}, {Q4_K, 640, 2048}, {Q6_K, 640, 2048}} {
+		f, _ := Lookup(s.t)
+		rng := rand.New(rand.NewPCG(1, 1))
+		m := randomMatrix(b, f, rng, s.rows, s.cols)
+		impl.Each("quant", func(name string) {
+			for _, n := range []int{1, 4, 16, 128, 512} {
+				b.Run(fmt.Sprintf("%s/%s/%dx%d/n=%d", f.Name, name, s.rows, s.cols, n), func(b *testing.B) {
+					mem := new(seq.Arena)
+					var in Input
+					if err := in.Set(randomFloats(rng, n*s.cols), n, s.cols, true, oneTeam{}, mem); err != nil {
+						b.Fatal(err)
+					}
+					y := make([]float32, n*s.rows)
+					b.SetBytes(int64(len(m.Data)))
+					for b.Loop() {
+						if err := Mul(&in, oneTeam{}, mem, Job{M: m, Y: y, Stride: s.rows}); err != nil {
+							b.Fatal(err)
+						}
+					}
+					b.ReportMetric(2*float64(n)*float64(s.rows)*float64(s.cols)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GOPS")
+				})
+			}
+		})
 	}
 }

@@ -309,14 +309,16 @@ func FuzzMul(f *testing.F) {
 		}
 		mem := new(seq.Arena)
 		each(func(name string) {
-			var in Input
-			if err := in.Set(x, k, m.Cols, false, oneTeam{}, mem); err != nil {
-				t.Fatal(err)
+			for _, exact := range []bool{false, true} {
+				var in Input
+				if err := in.Set(x, k, m.Cols, exact, oneTeam{}, mem); err != nil {
+					t.Fatal(err)
+				}
+				if d := mulDiffers(&in, m, nil, oneTeam{}, mem); d != "" {
+					t.Errorf("%s: %s", name, d)
+				}
+				mem.Release(seq.Mark{})
 			}
-			if d := mulDiffers(&in, m, nil, oneTeam{}, mem); d != "" {
-				t.Errorf("%s: %s", name, d)
-			}
-			mem.Release(seq.Mark{})
 		})
 	})
 }

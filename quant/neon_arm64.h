@@ -37,6 +37,8 @@
 #define FNEG(Vd, Vn) WORD $(0x6ea0f800 | ((Vn)<<5) | (Vd))
 // FMLA Vd.4S, Vn.4S, Vm.4S
 #define FMLA(Vd, Vn, Vm) WORD $(0x4e20cc00 | ((Vm)<<16) | ((Vn)<<5) | (Vd))
+// FADD Vd.4S, Vn.4S, Vm.4S
+#define FADD(Vd, Vn, Vm) WORD $(0x4e20d400 | ((Vm)<<16) | ((Vn)<<5) | (Vd))
 // FMUL Vd.4S, Vn.4S, Vm.4S
 #define FMUL(Vd, Vn, Vm) WORD $(0x6e20dc00 | ((Vm)<<16) | ((Vn)<<5) | (Vd))
 // FMUL Vd.4S, Vn.4S, Vm.S[lane]

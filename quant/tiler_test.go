@@ -73,6 +73,14 @@ func TestTilerTwinsReject(t *testing.T) {
 					*q ^= 16
 				}
 			},
+			"decode": func(_ *tiler, kern *kernels) {
+				d := *c.kernels.decode
+				d.scale = func(dst *float32, q *int8, d, m *float32, groups, group, shift int) {
+					c.kernels.decode.scale(dst, q, d, m, groups, group, shift)
+					*dst++
+				}
+				kern.decode = &d
+			},
 			"tile": func(k *tiler, _ *kernels) {
 				k.special[Q4_1].one = func(y *float32, stride int, a *int8, cols int, meta *float32, w *int8, d, m *float32) {
 					c.k.special[Q4_1].one(y, stride, a, cols, meta, w, d, m)
@@ -171,6 +179,28 @@ func (c tilerCase) differs(r room) (problems []string) {
 			fail("eights of %d, stride %d", n, stride)
 		}
 	}
+	for groups := 1; groups <= 5; groups++ {
+		for i := range 4 {
+			group, shift, minima := 16<<(i&1), 0, i&2 != 0
+			if c.shift != nil {
+				shift = rng.IntN(64)
+			}
+			dst, q, d, m := r.float32s(0, groups*group), r.int8s(1, groups*group), r.float32s(2, groups), r.float32s(3, groups)
+			for i := range q {
+				q[i] = int8(rng.Uint32())
+			}
+			copy(d, randomFloats(rng, groups))
+			copy(m, randomFloats(rng, groups))
+			offsets, want := &m[0], make([]float32, len(dst))
+			if !minima {
+				offsets = nil
+			}
+			c.kernels.decode.scale(&dst[0], &q[0], &d[0], offsets, groups, group, shift)
+			if scaleGo(&want[0], &q[0], &d[0], offsets, groups, group, shift); !bytes.Equal(bits(dst), bits(want)) {
+				fail("scale of %d groups of %d, minima %v", groups, group, minima)
+			}
+		}
+	}
 	for _, kind := range rowKinds {
 		for n := actBlock; n <= 5*actBlock; n += actBlock {
 			x, q, meta := r.float32s(0, n), r.int8s(1, n), r.float32s(2, n/actBlock*metaLen)
@@ -191,6 +221,9 @@ func (c tilerCase) differs(r room) (problems []string) {
 			src := r.uint8s(0, blocks*f.Size)
 			copy(src, randomBytes(uint64(blocks), len(src)))
 			if p := c.unpackDiffers(f, t, r, src, blocks); p != "" {
+				fail("%s, %d blocks: %s", f.Name, blocks, p)
+			}
+			if p := c.decodeDiffers(f, r, src, blocks); p != "" {
 				fail("%s, %d blocks: %s", f.Name, blocks, p)
 			}
 		}
@@ -222,6 +255,22 @@ func (c tilerCase) unpackDiffers(f *Format, t *tiling, r room, src []byte, block
 		return "scales differ"
 	case f.HasMin && !bytes.Equal(bits(m), bits(wantM)):
 		return "offsets differ"
+	}
+	return ""
+}
+
+// decodeDiffers compares the decoder of exact mode with Format.Decode on blocks of any bits.
+func (c tilerCase) decodeDiffers(f *Format, r room, src []byte, blocks int) string {
+	n := blocks * f.Elems
+	got, want := r.float32s(1, n), make([]float32, n)
+	if !c.kernels.decode.decode(got, f, src, scratch{r.float32s(2, 2*(n/f.Group)), r.int8s(3, n)}) {
+		return ""
+	}
+	f.Decode(want, src)
+	for i, v := range want {
+		if !sameBits(got[i], v) {
+			return fmt.Sprintf("value %d is decoded as %v, not %v", i, got[i], v)
+		}
 	}
 	return ""
 }
