@@ -3,6 +3,7 @@ module github.com/godwit-ai/godwit
 go 1.26.0
 
 require (
+	github.com/ebitengine/purego v0.11.3
 	github.com/google/go-cmp v0.7.0
 	github.com/guptarohit/asciigraph v0.10.0
 	github.com/nikolalohinski/gonja/v2 v2.9.1

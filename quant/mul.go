@@ -25,7 +25,7 @@ const panelRows = 16
 // In exact mode an element is vec.Dot of the decoded weight row and the activations. So it is in fast mode for the float
 // formats; for the others it is the sum over groups of d·float32(da·isum), fused and in order, where isum is the exact
 // integer product of the group (see rowDot). An element has the same bits whatever n, the workers, the other jobs and the
-// kernels in use are; only the payload of a NaN may differ.
+// kernels in use are; only the payload of a NaN may differ. A library that the user asked for breaks this promise (see library).
 //
 // The errors are ErrShape, for jobs that do not fit the input, and those of team. Nothing is allocated once mem and the
 // pool of task records have grown to the sizes in use.
@@ -35,6 +35,7 @@ func Mul(in *Input, team seq.Team, mem *seq.Arena, jobs ...Job) error {
 	}
 	workers := team.Workers()
 	var panels, floats, ints int
+	least := 1 // panels of a task
 	for i := range jobs {
 		j := &jobs[i]
 		if err := in.check(j); err != nil {
@@ -42,7 +43,14 @@ func Mul(in *Input, team seq.Team, mem *seq.Arena, jobs ...Job) error {
 		}
 		panels += (j.M.Rows + panelRows - 1) / panelRows
 		if in.exact || j.M.Format.Group == 0 {
+			if library.err != nil {
+				return library.err
+			}
 			f, n := floatScratch(j.M)
+			if in.byLibrary(j) {
+				f += libraryRows * in.cols
+				least = libraryRows / panelRows
+			}
 			floats, ints = max(floats, f), max(ints, n)
 		} else {
 			f, n := panelScratch(j.M, active.rows)
@@ -59,7 +67,7 @@ func Mul(in *Input, team seq.Team, mem *seq.Arena, jobs ...Job) error {
 
 	// A range of items should cost some microseconds, and each worker should get several.
 	grain := min(1<<16/(panelRows*in.cols*in.n), panels/(4*workers))
-	err := team.Run(panels, max(1, grain), p)
+	err := team.Run(panels, max(least, grain), p)
 
 	clear(p.jobs)
 	p.in, p.floats, p.ints = Input{}, nil, nil
@@ -106,6 +114,15 @@ func (p *product) Do(worker, lo, hi int) {
 	for i := range p.jobs {
 		j := &p.jobs[i]
 		end := first + (j.M.Rows+panelRows-1)/panelRows
+		if p.in.byLibrary(j) && lo < end && hi > first {
+			r0, r1 := (max(lo, first)-first)*panelRows, min((min(hi, end)-first)*panelRows, j.M.Rows)
+			libraryPanel(&p.in, j, r0, r1, s)
+			if j.Bias != nil {
+				addBias(j, p.in.n, r0, r1)
+			}
+			first = end
+			continue
+		}
 		for b := max(lo, first); b < min(hi, end); b++ {
 			r0 := (b - first) * panelRows
 			r1 := min(r0+panelRows, j.M.Rows)
