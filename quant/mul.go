@@ -141,10 +141,7 @@ func (p *product) Do(worker, lo, hi int) {
 
 func addBias(j *Job, n, r0, r1 int) {
 	for i := range n {
-		y := j.Y[i*j.Stride+r0 : i*j.Stride+r1]
-		for k, b := range j.Bias[r0:r1] {
-			y[k] += b
-		}
+		vec.Add(j.Y[i*j.Stride+r0:i*j.Stride+r1], j.Bias[r0:r1])
 	}
 }
 

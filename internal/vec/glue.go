@@ -40,23 +40,6 @@ func addGo(y, x []float32) {
 	}
 }
 
-// Mul multiplies y by x, element by element.
-func Mul(y, x []float32) {
-	x = x[:len(y)]
-	n := vectors(len(y))
-	if n > 0 {
-		mulLoop(&y[0], &x[0], n)
-	}
-	mulGo(y[n:], x[n:])
-}
-
-func mulGo(y, x []float32) {
-	x = x[:len(y)]
-	for i := range y {
-		y[i] *= x[i]
-	}
-}
-
 // RMSNorm sets y = x / √(mean(x²) + eps) · w. A nil w stands for ones. y and x may be the same.
 func RMSNorm(y, x, w []float32, eps float32) {
 	ms := Dot(x, x) / float32(len(x))

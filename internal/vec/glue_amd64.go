@@ -12,11 +12,6 @@ func scaleToAVX2(y, x *float32, n int, a float32)
 //go:noescape
 func addAVX2(y, x *float32, n int)
 
-// mulAVX2: twin: mulGo.
-//
-//go:noescape
-func mulAVX2(y, x *float32, n int)
-
 // normAVX2: twin: normGo.
 //
 //go:noescape
@@ -34,7 +29,6 @@ func cubicAVX2(y, x *float32, n int, a, b float32)
 
 func scaleLoop(y, x *float32, n int, a float32)    { scaleToAVX2(y, x, n, a) }
 func addLoop(y, x *float32, n int)                 { addAVX2(y, x, n) }
-func mulLoop(y, x *float32, n int)                 { mulAVX2(y, x, n) }
 func normLoop(y, x, w *float32, n int, r float32)  { normAVX2(y, x, w, n, r) }
 func gateLoop(y, x, e, up *float32, n int)         { gateAVX2(y, x, e, up, n) }
 func cubicLoop(y, x *float32, n int, a, b float32) { cubicAVX2(y, x, n, a, b) }

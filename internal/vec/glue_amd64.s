@@ -1,6 +1,6 @@
 #include "textflag.h"
 
-// Passes over vectors, 8 elements at a time. See the declarations in glue_amd64.go.
+// Passes over vectors, 8 elements at a time, or 32 and then 8. See the declarations in glue_amd64.go.
 
 DATA one<>+0(SB)/4, $0x3f800000
 GLOBL one<>(SB), RODATA|NOPTR, $4
@@ -11,13 +11,32 @@ TEXT ·scaleToAVX2(SB), NOSPLIT, $0-28
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), CX
 	VBROADCASTSS a+24(FP), Y0
-	XORQ AX, AX
+	SUBQ $32, CX
+	JLT  rest
 loop:
-	VMULPS (SI)(AX*4), Y0, Y1
-	VMOVUPS Y1, (DI)(AX*4)
-	ADDQ $8, AX
-	CMPQ AX, CX
-	JLT loop
+	VMULPS (SI), Y0, Y1
+	VMULPS 32(SI), Y0, Y2
+	VMULPS 64(SI), Y0, Y3
+	VMULPS 96(SI), Y0, Y4
+	VMOVUPS Y1, (DI)
+	VMOVUPS Y2, 32(DI)
+	VMOVUPS Y3, 64(DI)
+	VMOVUPS Y4, 96(DI)
+	ADDQ $128, SI
+	ADDQ $128, DI
+	SUBQ $32, CX
+	JGE  loop
+rest:
+	ADDQ $32, CX
+	JZ   done
+rest8:
+	VMULPS (SI), Y0, Y1
+	VMOVUPS Y1, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ  rest8
+done:
 	VZEROUPPER
 	RET
 
@@ -26,30 +45,37 @@ TEXT ·addAVX2(SB), NOSPLIT, $0-24
 	MOVQ y+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), CX
-	XORQ AX, AX
+	SUBQ $32, CX
+	JLT  rest
 loop:
-	VMOVUPS (DI)(AX*4), Y0
-	VADDPS (SI)(AX*4), Y0, Y0
-	VMOVUPS Y0, (DI)(AX*4)
-	ADDQ $8, AX
-	CMPQ AX, CX
-	JLT loop
-	VZEROUPPER
-	RET
-
-// func mulAVX2(y, x *float32, n int)
-TEXT ·mulAVX2(SB), NOSPLIT, $0-24
-	MOVQ y+0(FP), DI
-	MOVQ x+8(FP), SI
-	MOVQ n+16(FP), CX
-	XORQ AX, AX
-loop:
-	VMOVUPS (DI)(AX*4), Y0
-	VMULPS (SI)(AX*4), Y0, Y0
-	VMOVUPS Y0, (DI)(AX*4)
-	ADDQ $8, AX
-	CMPQ AX, CX
-	JLT loop
+	VMOVUPS (DI), Y1
+	VMOVUPS 32(DI), Y2
+	VMOVUPS 64(DI), Y3
+	VMOVUPS 96(DI), Y4
+	VADDPS (SI), Y1, Y1
+	VADDPS 32(SI), Y2, Y2
+	VADDPS 64(SI), Y3, Y3
+	VADDPS 96(SI), Y4, Y4
+	VMOVUPS Y1, (DI)
+	VMOVUPS Y2, 32(DI)
+	VMOVUPS Y3, 64(DI)
+	VMOVUPS Y4, 96(DI)
+	ADDQ $128, SI
+	ADDQ $128, DI
+	SUBQ $32, CX
+	JGE  loop
+rest:
+	ADDQ $32, CX
+	JZ   done
+rest8:
+	VMOVUPS (DI), Y1
+	VADDPS (SI), Y1, Y1
+	VMOVUPS Y1, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ  rest8
+done:
 	VZEROUPPER
 	RET
 

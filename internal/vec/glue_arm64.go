@@ -12,11 +12,6 @@ func scaleToNEON(y, x *float32, n int, a float32)
 //go:noescape
 func addNEON(y, x *float32, n int)
 
-// mulNEON: twin: mulGo.
-//
-//go:noescape
-func mulNEON(y, x *float32, n int)
-
 // normNEON: twin: normGo.
 //
 //go:noescape
@@ -34,7 +29,6 @@ func cubicNEON(y, x *float32, n int, a, b float32)
 
 func scaleLoop(y, x *float32, n int, a float32)    { scaleToNEON(y, x, n, a) }
 func addLoop(y, x *float32, n int)                 { addNEON(y, x, n) }
-func mulLoop(y, x *float32, n int)                 { mulNEON(y, x, n) }
 func normLoop(y, x, w *float32, n int, r float32)  { normNEON(y, x, w, n, r) }
 func gateLoop(y, x, e, up *float32, n int)         { gateNEON(y, x, e, up, n) }
 func cubicLoop(y, x *float32, n int, a, b float32) { cubicNEON(y, x, n, a, b) }

@@ -34,21 +34,6 @@ loop:
 	BNE loop
 	RET
 
-// func mulNEON(y, x *float32, n int)
-TEXT ·mulNEON(SB), NOSPLIT, $0-24
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD n+16(FP), R2
-loop:
-	VLD1.P 32(R1), [V0.S4, V1.S4]
-	VLD1 (R0), [V2.S4, V3.S4]
-	FMUL(0, 2, 0)
-	FMUL(1, 3, 1)
-	VST1.P [V0.S4, V1.S4], 32(R0)
-	SUBS $8, R2, R2
-	BNE loop
-	RET
-
 // func normNEON(y, x, w *float32, n int, r float32)
 TEXT ·normNEON(SB), NOSPLIT, $0-36
 	MOVD y+0(FP), R0

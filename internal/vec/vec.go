@@ -156,17 +156,6 @@ func maxGo(x []float32) float32 {
 	return m
 }
 
-// AbsMax returns the largest magnitude; NaN are passed over.
-func AbsMax(x []float32) float32 {
-	var m float32
-	for _, v := range x {
-		if v = float32(math.Abs(float64(v))); v > m {
-			m = v
-		}
-	}
-	return m
-}
-
 // F16ToF32 widens IEEE halves; len(dst) elements.
 func F16ToF32(dst []float32, src []uint16) {
 	if simd {

@@ -16,7 +16,6 @@ func bf16ToF32Loop(dst *float32, src *uint16, n int)                {}
 func f32ToF16Loop(dst *uint16, src *float32, n int)                 {}
 func scaleLoop(y, x *float32, n int, a float32)                     {}
 func addLoop(y, x *float32, n int)                                  {}
-func mulLoop(y, x *float32, n int)                                  {}
 func normLoop(y, x, w *float32, n int, r float32)                   {}
 func gateLoop(y, x, e, up *float32, n int)                          {}
 func cubicLoop(y, x *float32, n int, a, b float32)                  {}

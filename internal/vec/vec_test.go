@@ -112,7 +112,6 @@ func glueTwins(t *testing.T, a, b, y []float32) {
 		"Scale":   {func(z []float32) { Scale(z, k) }, func(z []float32) { scaleGo(z, z, k) }},
 		"scaleTo": {func(z []float32) { scaleTo(z, a, k) }, func(z []float32) { scaleGo(z, a, k) }},
 		"Add":     {func(z []float32) { Add(z, a) }, func(z []float32) { addGo(z, a) }},
-		"Mul":     {func(z []float32) { Mul(z, a) }, func(z []float32) { mulGo(z, a) }},
 		"cubic":   {func(z []float32) { cubic(z, a, k, 3) }, func(z []float32) { cubicGo(z, a, -k, 3) }},
 		"gate":    {func(z []float32) { gate(z, a, z, b) }, func(z []float32) { gateGo(z, a, z, b) }},
 		"RMSNorm": {func(z []float32) { RMSNorm(z, a, b, 0.1) }, func(z []float32) {
