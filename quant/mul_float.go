@@ -28,7 +28,7 @@ func floatScratch(m Matrix) (floats, ints int) {
 func floatPanel(in *Input, j *Job, r0, r1 int, s scratch) {
 	cols := in.cols
 	y := j.Y[r0:]
-	if in.n <= floatDirect {
+	if in.n == 1 || in.n <= floatDirect && active != &kernelsGo { // in Go, widening takes longer than multiplying
 		data, n := j.M.Data[r0*j.M.RowBytes():r1*j.M.RowBytes()], (r1-r0)*cols
 		switch j.M.Format.Type {
 		case F32:

@@ -1,4 +1,4 @@
-//go:build !blas || !(linux || darwin) || !(amd64 || arm64)
+//go:build !blas || !((linux && !android) || darwin) || !(amd64 || arm64)
 
 package blas
 
