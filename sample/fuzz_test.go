@@ -80,10 +80,10 @@ func FuzzChain(f *testing.F) {
 				t.Fatalf("step %d: token %d of %v", step, id, logits)
 			}
 			if c := &chains[0].c; len(chains[0].steps) > 0 {
+				c.softmax() // lists the candidates, if that was not needed yet
 				if c.n < 1 || c.n != len(c.id) || c.n != len(c.logit) || c.n != len(c.p) {
 					t.Fatalf("step %d: %d candidates, %d %d %d", step, c.n, len(c.id), len(c.logit), len(c.p))
 				}
-				c.softmax()
 				sum := 0.0
 				for i, q := range c.p {
 					if !(q >= 0 && q <= 1.00001) || c.id[i] < 0 || int(c.id[i]) >= len(logits) {

@@ -73,7 +73,7 @@ func (t *counts) clear() {
 func (t *counts) edit(c *candidates, f func(logit float32, id, n int32) float32) {
 	if c.dense {
 		for _, id := range t.used {
-			c.logit[id] = tame(f(c.logit[id], id, t.n[id]))
+			c.set(id, tame(f(c.at(id), id, t.n[id])))
 		}
 	} else {
 		for i, id := range c.id {

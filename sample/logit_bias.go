@@ -45,7 +45,7 @@ func (s *logitBias) apply(c *candidates) {
 	if c.dense {
 		for k, id := range s.id {
 			if int(id) < c.n {
-				c.logit[id] = tame(c.logit[id] + s.bias[k])
+				c.set(id, tame(c.at(id)+s.bias[k]))
 			}
 		}
 	} else {

@@ -32,7 +32,13 @@ type mirostat struct{ tau, eta, mu float64 }
 func (s *mirostat) reset() { s.mu = 2 * s.tau }
 
 func (s *mirostat) apply(c *candidates) {
-	top, lse := c.softmax()
+	var top float32
+	var lse float64
+	if c.dense {
+		top, _, lse = c.normalise()
+	} else {
+		top, lse = c.softmax()
+	}
 	if bits := lse / math.Ln2; bits > s.mu { // even the best one has too many: of several equal ones, all have
 		c.single()
 		return

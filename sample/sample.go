@@ -69,13 +69,11 @@ func (ch *Chain) Next(logits []float32) (int32, error) {
 	if err := ch.narrow(logits); err != nil {
 		return 0, err
 	}
-	i := 0
-	if ch.greedy {
-		i = ch.c.best()
-	} else {
-		ch.c.softmax()
-		i = ch.c.draw(ch.float())
+	if ch.greedy { // no step learns from that
+		return ch.c.best(), nil
 	}
+	ch.c.softmax()
+	i := ch.c.draw(ch.float())
 	if ch.last != nil {
 		ch.last.picked(&ch.c, i)
 	}

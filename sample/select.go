@@ -18,7 +18,9 @@ type histogram struct {
 type quota struct {
 	k      int     // so many; 0: as few as it takes for their probabilities to reach p
 	p      float64 // a part of candidates.total
+	rest   float64 // about what p leaves of all candidates, for a guess
 	strict bool    // the probabilities must exceed p
+	part   bool    // of candidates that were more than few, those are left that have one of the larger digits
 }
 
 func (q *quota) met(n int, sum float64) bool {
@@ -30,22 +32,35 @@ func (q *quota) met(n int, sum float64) bool {
 
 // rank orders candidates, the best first in numbers: by key, then the lower id.
 func (c *candidates) rank(key []float32, i int) uint64 {
-	b := math.Float32bits(key[i] + 0) // −0 becomes 0
+	return uint64(order(key[i]))<<32 | uint64(^uint32(c.id[i]))
+}
+
+// order turns keys into numbers of the same order.
+func order(key float32) uint32 {
+	b := math.Float32bits(key + 0) // −0 becomes 0
 	if b>>31 != 0 {
-		b = ^b
-	} else {
-		b |= 1 << 31
+		return ^b
 	}
-	return uint64(b)<<32 | uint64(^uint32(c.id[i]))
+	return b | 1<<31
 }
 
 // selectBest keeps the candidates with the largest keys that q asks for, in no particular order; all, if that does not meet q. key is c.logit
 // or c.key. It is a radix selection: each pass counts the candidates by their next digit, keeps those with larger digits than the
 // one where q is met, and goes on among those with that digit. So it is linear also where the distribution is flat: sorting a
-// nucleus of 200,000 tokens takes a hundred times as long.
+// nucleus of 200,000 tokens takes a hundred times as long. Of many candidates the first pass is made of vector passes (large.go).
 func (c *candidates) selectBest(key []float32, q quota) {
-	sum, lo := 0.0, 0 // candidates [0, lo) are chosen; sum is their probability
-	for shift := 64 - digits; c.n-lo > few; shift = max(shift-digits, 0) {
+	sum, lo, shift := 0.0, 0, 64-digits // candidates [0, lo) are chosen; sum is their probability
+	if c.n >= many {
+		digit, met := c.find(key, q, &sum)
+		if !met {
+			return
+		}
+		lo = c.split(key, digit)
+		if key, shift = key[:c.n], shift-digits; q.k == 0 {
+			c.weigh(lo)
+		}
+	}
+	for ; c.n-lo > few || q.part && shift == 64-digits; shift = max(shift-digits, 0) {
 		digit, met := c.boundary(key, q, shift, lo, &sum)
 		if !met {
 			return

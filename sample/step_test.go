@@ -281,8 +281,8 @@ func TestSelectBest(t *testing.T) {
 		}
 		var c candidates
 		c.load(logits)
-		rng.Shuffle(n, c.swap)
 		c.softmax()
+		rng.Shuffle(n, c.swap)
 		want := make([]int32, n)
 		for i := range want {
 			want[i] = int32(i)

@@ -1,6 +1,10 @@
 package sample
 
-import "math"
+import (
+	"math"
+
+	"github.com/godwit-ai/godwit/internal/vec"
+)
 
 func init() {
 	register("temperature", kind{
@@ -30,17 +34,13 @@ type temperature struct {
 func (s *temperature) apply(c *candidates) {
 	t := s.t
 	if s.spread > 0 {
-		n := 0.0
-		for _, l := range c.logit {
-			if l > negInf {
-				n++
-			}
-		}
+		c.all()
+		n, _ := vec.SumFrom(c.logit, c.logit, -math.MaxFloat32)
 		if n < 2 {
 			return
 		}
 		entropy, _, _ := c.entropy()
-		relative := min(max(entropy/ln(n), 0), 1)
+		relative := min(max(entropy/ln(float64(n)), 0), 1)
 		lo, hi := float64(max(0, s.t-s.spread)), float64(s.t+s.spread)
 		t = float32(lo + float64((hi-lo)*pow(relative, s.power)))
 	}
@@ -50,13 +50,7 @@ func (s *temperature) apply(c *candidates) {
 // entropy returns the expected surprise of a draw in nats, after softmax.
 func (c *candidates) entropy() (h float64, top float32, lse float64) {
 	top, lse = c.softmax()
-	h = lse // Σ p (lse − (l − top))
-	for i, q := range c.p {
-		if q > 0 {
-			h -= float64(float64(q) * (float64(c.logit[i]) - float64(top)))
-		}
-	}
-	return h, top, lse
+	return lse - vec.SumProd(c.p, c.logit, top), top, lse // Σ p (lse − (l − top))
 }
 
 // heat divides the logits by t. Where the largest leaves the range of float32 by that, only the best candidate remains; smaller ones
@@ -66,13 +60,18 @@ func (c *candidates) heat(t float32) {
 		c.single()
 		return
 	}
-	for i, l := range c.logit {
-		c.logit[i] = l / t
-	}
+	c.all()
+	vec.Div(c.logit, t)
 }
 
 // single keeps the most probable candidate.
 func (c *candidates) single() {
-	c.move(0, c.best())
+	if c.dense {
+		id := c.best()
+		c.id, c.logit, c.p = append(c.id[:0], id), append(c.logit[:0], c.at(id)), c.p[:1]
+		c.n, c.dense = 1, false
+		return
+	}
+	c.move(0, c.first())
 	c.cut(1)
 }

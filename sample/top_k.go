@@ -28,20 +28,40 @@ func (k topK) apply(c *candidates) {
 	}
 }
 
-// strip is the number of neighbours of which presift takes the largest.
-const strip = 64
-
 // presift drops most of what cannot be among the k best, at the speed of a maximum: the k-th largest of the strips' maxima is a bound
 // that at least k candidates reach. At 262,144 candidates and k = 40 it leaves about 41.
 func (c *candidates) presift(k int) {
-	n := c.n / strip // a rest shorter than a strip gives no maximum, which only lowers the bound
+	n := c.n / vec.Strip // a rest shorter than a strip gives no maximum, which only lowers the bound
 	if n < 4*k {
+		c.all()
 		return
 	}
-	for i := range n {
-		c.p[i] = vec.Max(c.logit[i*strip : (i+1)*strip])
+	high := c.p[:n]
+	if c.dense {
+		copy(high, c.high)
+	} else {
+		vec.StripMax(high, c.logit)
 	}
-	c.keep(kth(c.p[:n], k))
+	c.keep(kth(sift(high, k), k))
+}
+
+// sift drops some of what cannot be among the k largest of x, in place, as presift does.
+func sift(x []float32, k int) []float32 {
+	var high [256]float32 // of strips
+	n := len(x) / vec.Strip
+	if n < 2*k || n > len(high) {
+		return x
+	}
+	vec.StripMax(high[:n], x)
+	least := kth(high[:n], k)
+	n = 0
+	for _, l := range x {
+		x[n] = l
+		if l >= least {
+			n++
+		}
+	}
+	return x[:n]
 }
 
 // kth returns the k-th largest of x, k ≤ len(x), and permutes x: quickselect.

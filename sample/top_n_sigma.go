@@ -1,6 +1,10 @@
 package sample
 
-import "math"
+import (
+	"math"
+
+	"github.com/godwit-ai/godwit/internal/vec"
+)
 
 func init() {
 	register("top_n_sigma", kind{
@@ -19,20 +23,16 @@ func init() {
 type topNSigma float32
 
 func (n topNSigma) apply(c *candidates) {
-	var sum, squares float64
-	live := 0.0
-	for _, l := range c.logit {
-		if l > negInf {
-			sum += float64(l)
-			live++
-		}
-	}
-	mean := sum / live
-	for _, l := range c.logit {
+	c.all()
+	live, sum := vec.SumFrom(c.logit, c.logit, -math.MaxFloat32)
+	mean := sum / float64(live)
+	var s [4]float64 // four sums, because a single one waits for itself
+	for i, l := range c.logit {
 		if l > negInf {
 			d := float64(l) - mean
-			squares += float64(d * d)
+			s[i%4] += float64(d * d)
 		}
 	}
-	c.keep(float32(float64(c.max()) - float64(float64(n)*math.Sqrt(squares/live))))
+	squares := s[0] + s[1] + (s[2] + s[3])
+	c.keep(float32(float64(c.max()) - float64(float64(n)*math.Sqrt(squares/float64(live)))))
 }

@@ -1,5 +1,7 @@
 package sample
 
+import "github.com/godwit-ai/godwit/internal/vec"
+
 func init() {
 	register("top_p", kind{
 		check: func(p *Params) error { return between("top_p", p.TopP, 0, 1) },
@@ -17,10 +19,48 @@ func init() {
 type topP float32
 
 func (p topP) apply(c *candidates) {
-	top, lse := c.softmax()
-	total := c.total()
+	var top float32
+	var total, lse float64
+	dense := c.dense
+	if dense {
+		var sum float64
+		top, sum, lse = c.normalise()
+		total = sum * float64(c.inv)
+	} else {
+		top, lse = c.softmax()
+		total = c.total()
+	}
+	q := quota{p: float64(float64(p) * total), rest: float64((1 - float64(p)) * total)}
 	// All tokens less probable than (1−p)/n together have less than 1−p, so p is reached without them; half of it leaves room for
 	// rounding. In a peaked distribution few tokens remain to be sorted.
-	c.keep(float32(float64(top) + lse + ln(float64(1-p)/2/float64(c.n))))
-	c.selectBest(c.logit, quota{p: float64(float64(p) * total)})
+	least := float32(float64(top) + lse + ln(float64(1-p)/2/float64(c.n)))
+	if !dense || !p.peak(c, least, &q) {
+		c.keep(least)
+		c.weigh(0)
+	}
+	c.selectBest(c.logit, q)
+}
+
+// peak tries whether the nucleus lies within a few units of the largest logit, where few strips have to be looked at. The first pass of
+// the selection finds nothing else then if it were given all tokens from least on; but that they are more than few must be sure.
+func (p topP) peak(c *candidates, least float32, q *quota) bool {
+	n, _ := vec.SumFrom(c.high, c.high, least)
+	if n <= few {
+		return false
+	}
+	for _, span := range [...]float32{4, 8} {
+		from := edge(uint32(order(c.top-span) >> (32 - digits)))
+		k, _ := vec.SumFrom(c.high, c.high, from)
+		if from <= least || k > n/2 {
+			return false
+		}
+		c.gather(from)
+		c.weigh(0)
+		if q.met(c.n, c.total()) {
+			q.part = true
+			return true
+		}
+		c.dense = true
+	}
+	return false
 }

@@ -1,6 +1,6 @@
 package sample
 
-import "math"
+import "github.com/godwit-ai/godwit/internal/vec"
 
 func init() {
 	register("typical", kind{
@@ -24,9 +24,8 @@ func (p typical) apply(c *candidates) {
 		c.key = make([]float32, c.n)
 	}
 	c.key = c.key[:c.n]
-	for i, l := range c.logit {
-		c.key[i] = -float32(math.Abs(lse - (float64(l) - float64(top)) - entropy))
-	}
-	c.selectBest(c.key, quota{p: float64(float64(p) * c.total()), strict: true})
+	vec.Near(c.key, c.logit, lse+float64(top)-entropy) // −|lse − (l − top) − entropy|
+	total := c.total()
+	c.selectBest(c.key, quota{p: float64(float64(p) * total), rest: float64((1 - float64(p)) * total), strict: true})
 	c.key = c.key[:0]
 }

@@ -1,5 +1,7 @@
 package sample
 
+import "github.com/godwit-ai/godwit/internal/vec"
+
 func init() {
 	register("xtc", kind{
 		check: func(p *Params) error {
@@ -28,18 +30,39 @@ func (s *xtc) apply(c *candidates) {
 		return
 	}
 	c.softmax()
+	threshold := s.threshold
 	least := -1 // of the candidates that reach the threshold, the one of lowest rank
-	for i, p := range c.p {
-		if p >= s.threshold && (least < 0 || c.rank(c.logit, i) < c.rank(c.logit, least)) {
-			least = i
+	n, from := 0, 0
+	for b := 0; b < c.n; b += block {
+		p := c.p[b:min(b+block, c.n)]
+		if k, _ := vec.SumFrom(p, p, threshold); k == 0 {
+			continue
+		}
+		for i, p := range p {
+			if p < threshold {
+				continue
+			}
+			if n++; least < 0 || c.rank(c.logit, b+i) < c.rank(c.logit, least) {
+				least = b + i
+			}
 		}
 	}
-	n := 0
-	for i, p := range c.p {
-		if p < s.threshold || i == least {
-			c.move(n, i)
-			n++
+	if n < 2 {
+		return
+	}
+	n = 0 // candidates before from are dealt with: n of them stay
+	for b := 0; b < c.n; b += block {
+		p := c.p[b:min(b+block, c.n)]
+		if k, _ := vec.SumFrom(p, p, threshold); k == 0 {
+			continue
+		}
+		for i, p := range p {
+			if i += b; p >= threshold && i != least {
+				copy(c.id[n:], c.id[from:i])
+				n, from = n+copy(c.logit[n:], c.logit[from:i]), i+1
+			}
 		}
 	}
-	c.cut(n)
+	copy(c.id[n:], c.id[from:])
+	c.cut(n + copy(c.logit[n:], c.logit[from:]))
 }

@@ -36,7 +36,7 @@ func NewEdge(t testing.TB, size int) Edge {
 }
 
 // At is n numbers that begin after the lower page, or else end at the upper one. It is the same memory every time.
-func At[T int8 | uint8 | uint16 | uint32 | float32](e Edge, begin bool, n int) []T {
+func At[T int8 | uint8 | uint16 | int32 | uint32 | float32](e Edge, begin bool, n int) []T {
 	size := n * int(unsafe.Sizeof(*new(T)))
 	from := 0
 	if !begin {

@@ -123,3 +123,27 @@ func edgeTile(t *testing.T, rows int, floats func(i, n int) []float32) {
 		equal(t, "SoftTile", rows, got[i], want[i])
 	}
 }
+
+// TestStripsEdge runs the passes over a vocabulary on arguments that end at, or begin after, a page that cannot be touched.
+func TestStripsEdge(t *testing.T) {
+	var number [8]testenv.Edge
+	for i := range number {
+		number[i] = testenv.NewEdge(t, 1<<14)
+	}
+	impl.Each("vec", func(name string) {
+		rng := rand.New(rand.NewPCG(25, 26))
+		for _, begin := range []bool{false, true} {
+			for n := 1; n < 100; n++ {
+				floats := func(i, n int) []float32 {
+					x := testenv.At[float32](number[i], begin, n)
+					copy(x, numbers(rng, n, n%2 == 0))
+					return x
+				}
+				strips := 1 + n%9
+				id := testenv.At[int32](number[4], begin, n)
+				copy(id, idsOf(n))
+				stripTwins(t, rng, floats(0, strips), floats(1, strips*Strip), floats(2, n), floats(3, n), testenv.At[int32](number[5], begin, n), id, floats(6, n))
+			}
+		}
+	})
+}

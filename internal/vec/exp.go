@@ -59,9 +59,7 @@ func Exp(y, x []float32) {
 // ExpSum sets y = e^(x−shift) and returns Sum(y); y and x may be the same.
 func ExpSum(y, x []float32, shift float32) float32 {
 	y = y[:len(x)]
-	for i, v := range x {
-		y[i] = v - shift
-	}
+	shiftTo(y, x, shift)
 	Exp(y, y)
 	return Sum(y)
 }

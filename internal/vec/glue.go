@@ -23,6 +23,38 @@ func scaleGo(y, x []float32, a float32) {
 	}
 }
 
+// Div divides y by a.
+func Div(y []float32, a float32) {
+	n := vectors(len(y))
+	if n > 0 {
+		divToLoop(&y[0], &y[0], n, a)
+	}
+	divToGo(y[n:], y[n:], a)
+}
+
+func divToGo(y, x []float32, a float32) {
+	x = x[:len(y)]
+	for i := range y {
+		y[i] = x[i] / a
+	}
+}
+
+// shiftTo sets y = x − a; y and x may be the same.
+func shiftTo(y, x []float32, a float32) {
+	n := vectors(len(y))
+	if n > 0 {
+		shiftToLoop(&y[0], &x[0], n, a)
+	}
+	shiftToGo(y[n:], x[n:], a)
+}
+
+func shiftToGo(y, x []float32, a float32) {
+	x = x[:len(y)]
+	for i := range y {
+		y[i] = x[i] - a
+	}
+}
+
 // Add adds x to y.
 func Add(y, x []float32) {
 	x = x[:len(y)]

@@ -40,6 +40,40 @@ done:
 	VZEROUPPER
 	RET
 
+// func divToAVX2(y, x *float32, n int, a float32)
+TEXT ·divToAVX2(SB), NOSPLIT, $0-28
+	MOVQ y+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	VBROADCASTSS a+24(FP), Y0
+	XORQ AX, AX
+loop:
+	VMOVUPS (SI)(AX*4), Y1
+	VDIVPS Y0, Y1, Y1
+	VMOVUPS Y1, (DI)(AX*4)
+	ADDQ $8, AX
+	CMPQ AX, CX
+	JLT loop
+	VZEROUPPER
+	RET
+
+// func shiftToAVX2(y, x *float32, n int, a float32)
+TEXT ·shiftToAVX2(SB), NOSPLIT, $0-28
+	MOVQ y+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	VBROADCASTSS a+24(FP), Y0
+	XORQ AX, AX
+loop:
+	VMOVUPS (SI)(AX*4), Y1
+	VSUBPS Y0, Y1, Y1
+	VMOVUPS Y1, (DI)(AX*4)
+	ADDQ $8, AX
+	CMPQ AX, CX
+	JLT loop
+	VZEROUPPER
+	RET
+
 // func addAVX2(y, x *float32, n int)
 TEXT ·addAVX2(SB), NOSPLIT, $0-24
 	MOVQ y+0(FP), DI

@@ -19,6 +19,38 @@ loop:
 	BNE loop
 	RET
 
+// func divToNEON(y, x *float32, n int, a float32)
+TEXT ·divToNEON(SB), NOSPLIT, $0-28
+	MOVD y+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD n+16(FP), R2
+	MOVW a+24(FP), R3
+	VDUP R3, V16.S4
+loop:
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	FDIV(0, 0, 16)
+	FDIV(1, 1, 16)
+	VST1.P [V0.S4, V1.S4], 32(R0)
+	SUBS $8, R2, R2
+	BNE loop
+	RET
+
+// func shiftToNEON(y, x *float32, n int, a float32)
+TEXT ·shiftToNEON(SB), NOSPLIT, $0-28
+	MOVD y+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD n+16(FP), R2
+	MOVW a+24(FP), R3
+	VDUP R3, V16.S4
+loop:
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	FSUB(0, 0, 16)
+	FSUB(1, 1, 16)
+	VST1.P [V0.S4, V1.S4], 32(R0)
+	SUBS $8, R2, R2
+	BNE loop
+	RET
+
 // func addNEON(y, x *float32, n int)
 TEXT ·addNEON(SB), NOSPLIT, $0-24
 	MOVD y+0(FP), R0

@@ -25,3 +25,9 @@
 #define FCVTN(Vd, Vn) WORD $(0x0e216800 | ((Vn)<<5) | (Vd))
 // FCVTN2 Vd.8H, Vn.4S
 #define FCVTN2(Vd, Vn) WORD $(0x4e216800 | ((Vn)<<5) | (Vd))
+// FADD Vd.2D, Vn.2D, Vm.2D
+#define FADDD(Vd, Vn, Vm) WORD $(0x4e60d400 | ((Vm)<<16) | ((Vn)<<5) | (Vd))
+// FCVTL Vd.2D, Vn.2S
+#define FCVTLD(Vd, Vn) WORD $(0x0e617800 | ((Vn)<<5) | (Vd))
+// FCVTL2 Vd.2D, Vn.4S
+#define FCVTL2D(Vd, Vn) WORD $(0x4e617800 | ((Vn)<<5) | (Vd))

@@ -111,6 +111,8 @@ func glueTwins(t *testing.T, a, b, y []float32) {
 	for name, f := range map[string]struct{ got, want func(z []float32) }{
 		"Scale":   {func(z []float32) { Scale(z, k) }, func(z []float32) { scaleGo(z, z, k) }},
 		"scaleTo": {func(z []float32) { scaleTo(z, a, k) }, func(z []float32) { scaleGo(z, a, k) }},
+		"Div":     {func(z []float32) { Div(z, k) }, func(z []float32) { divToGo(z, z, k) }},
+		"shiftTo": {func(z []float32) { shiftTo(z, a, k) }, func(z []float32) { shiftToGo(z, a, k) }},
 		"Add":     {func(z []float32) { Add(z, a) }, func(z []float32) { addGo(z, a) }},
 		"cubic":   {func(z []float32) { cubic(z, a, k, 3) }, func(z []float32) { cubicGo(z, a, -k, 3) }},
 		"gate":    {func(z []float32) { gate(z, a, z, b) }, func(z []float32) { gateGo(z, a, z, b) }},
