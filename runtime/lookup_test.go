@@ -103,15 +103,15 @@ func TestLookupRewinds(t *testing.T) {
 				guessed++
 			}
 		}
-		if want := int64(3 * 4 << 8); l.bytes() != want {
+		if want := int64((3*4 + 1) << 8); l.bytes() != want {
 			t.Errorf("%d bytes, want %d", l.bytes(), want)
 		}
 	}
 	if guessed < 10000 {
 		t.Errorf("only %d guesses", guessed)
 	}
-	if b := newLookup(MaxContext).bytes(); b != 3*4*maxSlots {
-		t.Errorf("an index of %d bytes for the longest context, want %d", b, 3*4*maxSlots)
+	if b := newLookup(MaxContext).bytes(); b != (3*4+1)*maxSlots {
+		t.Errorf("an index of %d bytes for the longest context, want %d", b, (3*4+1)*maxSlots)
 	}
 }
 
@@ -179,5 +179,85 @@ func TestLookupAllocatesNothing(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(200, step); n > 0 {
 		t.Errorf("%v allocations per token", n)
+	}
+}
+
+// TestLookupTrends compares the trends of guesses with all that followed the two tokens before them, in order.
+func TestLookupTrends(t *testing.T) {
+	var seen [trends]int
+	for seed := range uint64(100) {
+		rng := rand.New(rand.NewPCG(seed, 6))
+		l := newLookup(1 << 20)
+		var stream []int32
+		for range 300 {
+			id := int32(rng.IntN(6))
+			if n := len(stream); n > 20 && rng.IntN(8) > 0 { // follow an earlier place
+				id = stream[n-1-int(seed%13)]
+			}
+			l.saw(len(stream), id)
+			stream = append(stream, id)
+			if rng.IntN(5) == 0 { // several tokens came at once
+				continue
+			}
+			if l.guess(stream, 9); l.matched == 0 {
+				continue
+			}
+			long := append(append([]int32{}, stream...), l.chunk[1:1+l.guesses]...)
+			for i := range l.guesses {
+				g := len(stream) + i
+				want, next := torn, int32(-1)
+				for p := 2; p < len(stream); p++ {
+					if stream[p-2] != long[g-2] || stream[p-1] != long[g-1] {
+						continue
+					}
+					switch {
+					case next < 0:
+						want = once
+					case stream[p] != next:
+						want = torn
+					case want == torn || want == once:
+						want = twice
+					default:
+						want = steady
+					}
+					next = stream[p]
+				}
+				if next != long[g] {
+					want = torn
+				}
+				if l.trends[i] != want {
+					t.Fatalf("seed %d: guess %d has trend %d, want %d: %v", seed, i, l.trends[i], want, long)
+				}
+				seen[want]++
+			}
+		}
+	}
+	for k, n := range seen {
+		if n < 100 {
+			t.Errorf("trend %d occurred %d times", k, n)
+		}
+	}
+}
+
+// TestLookupLeans: after equal matches, guesses that always came are drafted, and those of which the text is divided are not.
+func TestLookupLeans(t *testing.T) {
+	l := newLookup(4096)
+	l.matched, l.guesses = 3, 9
+	for i := range l.trends {
+		l.trends[i] = steady
+	}
+	sure := l.depth(8)
+	for i := range l.trends {
+		l.trends[i] = torn
+	}
+	if unsure := l.depth(8); sure == 0 || unsure != 0 {
+		t.Errorf("%d drafts where the text agrees, %d where it does not", sure, unsure)
+	}
+	for range 1000 { // what was right always is as good as certain, and no more
+		l.from, l.right, l.matched = 0, 0, 3
+		l.saw(0, l.chunk[1])
+	}
+	if c := l.chance(0); c < 0.99 || c > 1.01 {
+		t.Errorf("a chance of %v after 1000 hits", c)
 	}
 }
