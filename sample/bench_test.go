@@ -1,6 +1,7 @@
 package sample
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -34,13 +35,19 @@ func flatLike(seed uint64, n int) []float32 {
 	return x
 }
 
-// BenchmarkNext times one token at a vocabulary of 262,144: the chain that most programs use, the same with penalties, each step
+// BenchmarkNext times one token at vocabularies of 262,144 and 49,152: the chain that most programs use, the same with penalties, each step
 // alone, and the steps that sort on a flat distribution.
 func BenchmarkNext(b *testing.B) {
 	common := Params{Temperature: 0.8, TopK: 40, TopP: 0.95, MinP: 0.05}
 	penalised := common
 	penalised.RepeatPenalty, penalised.DRYMultiplier = 1.1, 0.8
-	peaked, flat := modelLike(1, largeVocab), flatLike(1, largeVocab)
+	for _, n := range []int{largeVocab, 49_152} {
+		benchmarkNext(b, n, common, penalised)
+	}
+}
+
+func benchmarkNext(b *testing.B, n int, common, penalised Params) {
+	peaked, flat := modelLike(1, n), flatLike(1, n)
 	for _, c := range []struct {
 		name   string
 		p      Params
@@ -68,7 +75,7 @@ func BenchmarkNext(b *testing.B) {
 		{"dynatemp", Params{Temperature: 1, DynaTempRange: 0.5}, peaked},
 		{"mirostat", Params{Temperature: 1, MirostatTau: 5}, peaked},
 	} {
-		b.Run(c.name, func(b *testing.B) {
+		b.Run(fmt.Sprintf("%d/%s", n, c.name), func(b *testing.B) {
 			ch, err := New(c.p)
 			if err != nil {
 				b.Fatal(err)
@@ -83,5 +90,12 @@ func BenchmarkNext(b *testing.B) {
 				ch.Accept(id)
 			}
 		})
+	}
+}
+
+func BenchmarkTopLogProbs(b *testing.B) {
+	logits := modelLike(1, largeVocab)
+	for b.Loop() {
+		TopLogProbs(logits, 10)
 	}
 }

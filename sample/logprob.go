@@ -1,6 +1,10 @@
 package sample
 
-import "github.com/godwit-ai/godwit/internal/vec"
+import (
+	"math"
+
+	"github.com/godwit-ai/godwit/internal/vec"
+)
 
 // LogProb is a token and the natural logarithm of its probability.
 type LogProb struct {
@@ -17,26 +21,21 @@ func TopLogProbs(logits []float32, n int) []LogProb {
 	}
 	heap := make([]LogProb, 0, n) // the worst at the root; holds logits for now
 	top := negInf
-	for i, l := range logits {
-		l = tame(l)
-		if l == negInf {
-			continue
-		}
-		top = max(top, l)
-		switch e := (LogProb{int32(i), l}); {
-		case len(heap) < n:
-			heap = append(heap, e)
-			for c := len(heap) - 1; c > 0; {
-				parent := (c - 1) / 2
-				if !heap[parent].before(heap[c]) {
-					break
-				}
-				heap[parent], heap[c] = heap[c], heap[parent]
-				c = parent
+	var high [64]float32 // of strips
+	for from := 0; from < len(logits); from += len(high) * vec.Strip {
+		part := logits[from:min(from+len(high)*vec.Strip, len(logits))]
+		h := high[:len(part)/vec.Strip]
+		vec.StripMax(h, part)
+		for s := 0; s*vec.Strip < len(part); s++ {
+			if s < len(h) && len(heap) == n && tame(h[s]) <= heap[0].LogProb {
+				continue // of equals the lower id is there already
 			}
-		case e.before(heap[0]):
-			heap[0] = e
-			sink(heap)
+			for i, l := range part[s*vec.Strip : min((s+1)*vec.Strip, len(part))] {
+				if l = tame(l); l > negInf {
+					top = max(top, l)
+					heap = offer(heap, LogProb{int32(from + s*vec.Strip + i), l})
+				}
+			}
 		}
 	}
 	for end := len(heap) - 1; end > 0; end-- {
@@ -46,6 +45,26 @@ func TopLogProbs(logits []float32, n int) []LogProb {
 	lse := logSumExp(logits, top)
 	for i := range heap {
 		heap[i].LogProb = float32(float64(heap[i].LogProb) - float64(top) - lse)
+	}
+	return heap
+}
+
+// offer puts e into a heap of at most its capacity.
+func offer(heap []LogProb, e LogProb) []LogProb {
+	switch {
+	case len(heap) < cap(heap):
+		heap = append(heap, e)
+		for c := len(heap) - 1; c > 0; {
+			parent := (c - 1) / 2
+			if !heap[parent].before(heap[c]) {
+				break
+			}
+			heap[parent], heap[c] = heap[c], heap[parent]
+			c = parent
+		}
+	case e.before(heap[0]):
+		heap[0] = e
+		sink(heap)
 	}
 	return heap
 }
@@ -74,15 +93,21 @@ func sink(heap []LogProb) {
 
 // logSumExp returns ln Σ e^(l − top) without a copy of the logits.
 func logSumExp(logits []float32, top float32) float64 {
-	var strip [1024]float32
-	sum := 0.0
-	for len(logits) > 0 {
-		n := min(len(strip), len(logits))
-		for i, l := range logits[:n] {
-			strip[i] = tame(l)
-		}
-		sum += float64(vec.ExpSum(strip[:n], strip[:n], top))
+	var sum vec.Lanes
+	var strip [vec.Strip]float32
+	if n := len(logits) / vec.Strip * vec.Strip; top < math.MaxFloat32 { // where it is not, some may be +∞
+		vec.SumExp(&sum, logits[:n], top)
 		logits = logits[n:]
 	}
-	return ln(sum)
+	for len(logits) > 0 {
+		n := min(len(strip), len(logits))
+		for i := range strip {
+			if strip[i] = negInf; i < n {
+				strip[i] = tame(logits[i])
+			}
+		}
+		vec.SumExp(&sum, strip[:], top)
+		logits = logits[n:]
+	}
+	return ln(sum.Total())
 }

@@ -41,14 +41,15 @@ func (p topP) apply(c *candidates) {
 	c.selectBest(c.logit, q)
 }
 
-// peak tries whether the nucleus lies within a few units of the largest logit, where few strips have to be looked at. The first pass of
+// peak tries whether the nucleus lies within a few units of the largest logit, where few strips have to be looked at: in text of small
+// models it ends 4 to 7 below that at p = 0.9, while all tokens down to 12 or 15 below would have to be listed to be sure. The first pass of
 // the selection finds nothing else then if it were given all tokens from least on; but that they are more than few must be sure.
 func (p topP) peak(c *candidates, least float32, q *quota) bool {
 	n, _ := vec.SumFrom(c.high, c.high, least)
 	if n <= few {
 		return false
 	}
-	for _, span := range [...]float32{4, 8} {
+	for _, span := range [...]float32{6, 9} {
 		from := edge(uint32(order(c.top-span) >> (32 - digits)))
 		k, _ := vec.SumFrom(c.high, c.high, from)
 		if from <= least || k > n/2 {
