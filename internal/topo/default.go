@@ -1,0 +1,6 @@
+package topo
+
+import "sync"
+
+// Default is this machine, as it was at the first call.
+var Default = sync.OnceValue(system)
