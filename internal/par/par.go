@@ -55,13 +55,21 @@ type Pool struct {
 	done <-chan struct{}
 	err  atomic.Pointer[error] // first failure of the pass
 
-	// The task in progress. Workers read these between a wake and their own decrement of busy.
+	// The task in progress. Workers read these between joining it and leaving it.
 	task   seq.Task
 	grain  int
-	shares []share
-	busy   atomic.Int32 // workers that have not finished the task
+	all    []share      // [workers]
+	shares []share      // one for each worker that may join
+	left   atomic.Int32 // of the workers that joined, those that have done their part
 
-	epoch  atomic.Uint32 // counts tasks; workers spin on it, then park
+	gate   gate // workers spin on it, then park
+	pace   atomic.Pointer[pace]
+	mine   *pace         // that the caller took over
+	hold   hold          // of the caller's thread
+	worked time.Duration // since the last rest
+	now    func() time.Time
+	after  func(time.Duration) (<-chan time.Time, func() bool)
+	stalls stalls
 	wake   []chan struct{}
 	parked []atomic.Bool
 	idle   chan struct{} // the last worker to finish tells a parked caller
@@ -76,15 +84,13 @@ type share struct {
 	_    [48]byte
 }
 
-// patience is how long a waiting worker looks before it parks. Tasks of a pass follow each other within some 10 µs, and waking
-// a parked thread takes up to 50 µs where a hypervisor has to be asked.
-const patience = 200 * time.Microsecond
-
 // NewPool starts workers−1 goroutines; the caller of a pass is worker 0.
 func NewPool(workers int) *Pool {
 	p := &Pool{workers: max(1, workers), pass: make(chan struct{}, 1), idle: make(chan struct{}, 1)}
 	p.back = p.leave
-	p.shares = make([]share, p.workers)
+	p.now, p.after, p.stalls.now = time.Now, after, time.Now
+	p.all = make([]share, p.workers)
+	p.SetPace(Pace{})
 	p.wake = make([]chan struct{}, p.workers)
 	p.parked = make([]atomic.Bool, p.workers)
 	for w := 1; w < p.workers; w++ {
@@ -100,7 +106,7 @@ func (p *Pool) Workers() int { return p.workers }
 // Close ends the workers. No pass may be in progress or follow.
 func (p *Pool) Close() {
 	p.quit.Store(true)
-	p.release()
+	p.release(p.workers)
 }
 
 // Pass takes the pool for one forward pass, waiting for the pass in progress. The returned function gives it back. If ctx ends
@@ -117,6 +123,8 @@ func (p *Pool) Pass(ctx context.Context) (seq.Team, func()) {
 }
 
 func (p *Pool) leave() {
+	p.hold.set(nil)
+	p.mine = nil
 	p.ctx, p.done = nil, nil
 	<-p.pass
 }
@@ -145,29 +153,49 @@ func (p *Pool) Run(n, grain int, t seq.Task) error {
 	if err := p.Err(); err != nil {
 		return err
 	}
+	pc := p.pace.Load()
+	if pc != p.mine {
+		p.mine = pc
+		p.hold.set(pc.CPUs)
+	}
+	if pc.Rest == 0 {
+		p.run(n, grain, t, pc)
+	} else {
+		p.rest(pc)
+		start := p.now()
+		p.run(n, grain, t, pc)
+		p.worked += p.now().Sub(start)
+	}
+	return p.Err()
+}
+
+func (p *Pool) run(n, grain int, t seq.Task, pc *pace) {
 	p.task, p.grain = t, max(1, grain)
-	if p.workers > 1 && n > p.grain {
+	limit := p.stalls.may(pc.Workers)
+	if limit > 1 && n > p.grain {
+		p.shares = p.all[:limit]
 		grains := (n + p.grain - 1) / p.grain
 		for w := range p.shares {
 			s := &p.shares[w]
-			s.next.Store(int64(w * grains / p.workers * p.grain))
-			s.end = int64(min((w+1)*grains/p.workers*p.grain, n))
+			s.next.Store(int64(w * grains / limit * p.grain))
+			s.end = int64(min((w+1)*grains/limit*p.grain, n))
 		}
-		p.busy.Store(int32(p.workers - 1))
-		p.release()
+		p.left.Store(0)
+		p.gate.open(limit)
+		p.release(limit)
 		p.safely(0)
-		p.join()
+		joined := p.gate.shut()
+		p.stalls.came(limit, int(joined))
+		p.join(joined)
 	} else {
 		p.alone(n)
 	}
 	p.task = nil
-	return p.Err()
 }
 
-// release starts the workers on a new epoch.
-func (p *Pool) release() {
-	p.epoch.Add(1)
-	for w := 1; w < p.workers; w++ {
+// release wakes workers below limit, which may join the task.
+func (p *Pool) release(limit int) {
+	for w := 1; w < limit; w++ {
 		if p.parked[w].Load() {
 			select {
 			case p.wake[w] <- struct{}{}:
@@ -177,14 +205,15 @@ func (p *Pool) release() {
 	}
 }
 
-// join waits until every worker has finished.
-func (p *Pool) join() {
-	for s := (spin{}); p.busy.Load() > 0; {
+// join waits until every worker that joined has finished. A worker that came too late, because its CPU was busy with something
+// else or it had to be woken, is not waited for.
+func (p *Pool) join(joined int32) {
+	for s := (spin{patience: p.mine.patience, bound: p.hold.bound}); p.left.Load() < joined; {
 		if s.more() {
 			continue
 		}
 		p.waits.Swap(true) // see work
-		if p.busy.Load() > 0 {
+		if p.left.Load() < joined {
 			<-p.idle
 		}
 		p.waits.Store(false)
@@ -197,12 +226,15 @@ func (p *Pool) join() {
 
 // spin is a wait that goes on until its patience is used up.
 type spin struct {
-	n     int
-	since time.Time
+	patience time.Duration
+	bound    bool // the goroutine is bound to its thread
+	n        int
+	since    time.Time
 }
 
 // more waits some 50 ns and reports whether there is patience left. Now and then it looks at the clock and lets other
-// goroutines run, so that a process with fewer CPUs than workers makes progress.
+// goroutines run, so that a process with fewer CPUs than workers makes progress. A goroutine that is bound to its thread must not
+// yield to Go's scheduler, which would park the thread and wake another one, twice; it yields to the system's.
 func (s *spin) more() bool {
 	relax()
 	if s.n++; s.n%64 != 0 {
@@ -211,32 +243,42 @@ func (s *spin) more() bool {
 	if s.n == 64 {
 		s.since = time.Now()
 	}
-	runtime.Gosched()
-	return time.Since(s.since) < patience
+	if s.bound {
+		yield()
+	} else {
+		runtime.Gosched()
+	}
+	return time.Since(s.since) < s.patience
 }
 
 func (p *Pool) work(w int) {
 	debug.SetPanicOnFault(true)
 	seen := uint32(0)
+	var h hold // until the goroutine ends, and with it the thread that it is bound to
+	pc := p.pace.Load()
 	for {
-		for s := (spin{}); p.epoch.Load() == seen; {
+		for s := (spin{patience: pc.patience, bound: h.bound}); !p.gate.join(w, &seen); {
+			if p.quit.Load() {
+				return
+			}
 			if s.more() {
 				continue
 			}
 			// The store must come before the load, or a wake is lost. Stores and loads of sync/atomic promise that, but QEMU 7
 			// on amd64 does not keep arm64's order of the two; a swap has it everywhere.
 			p.parked[w].Swap(true)
-			if p.epoch.Load() == seen {
+			if !p.gate.mayJoin(w, seen) && !p.quit.Load() {
 				<-p.wake[w]
 			}
 			p.parked[w].Store(false)
 		}
-		seen++
-		if p.quit.Load() {
-			return
+		if next := p.pace.Load(); next != pc {
+			pc = next
+			h.set(pc.CPUs)
 		}
 		p.safely(w)
-		if p.busy.Add(-1) == 0 && p.waits.Load() {
+		p.left.Add(1)
+		if p.waits.Load() {
 			select {
 			case p.idle <- struct{}{}:
 			default:
@@ -253,8 +295,8 @@ func (p *Pool) safely(w int) {
 	}
 	defer p.recover()
 	grain := int64(p.grain)
-	for v := w; v < w+p.workers; v++ {
-		s := &p.shares[v%p.workers]
+	for v := w; v < w+len(p.shares); v++ {
+		s := &p.shares[v%len(p.shares)]
 		for {
 			lo := s.next.Load()
 			if lo >= s.end {
