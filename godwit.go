@@ -21,6 +21,7 @@ var (
 	ErrClosed      = runtime.ErrClosed  // a model or session used after Close
 	ErrInUse       = runtime.ErrInUse   // a model closed before its sessions
 	ErrFault       = runtime.ErrFault   // the model file could not be read while it was mapped
+	ErrPower       = runtime.ErrPower   // an unknown power profile
 	ErrNoTokenizer = errors.New("the model file has no tokenizer: feed token ids instead")
 	ErrNoTemplate  = errors.New("the model file has no chat template: prompt with plain text, or name a template")
 )
@@ -41,11 +42,59 @@ type (
 	SessionOptions = runtime.SessionOptions
 	// Progress is called with the tokens done and to do, after each chunk of a prompt.
 	Progress = runtime.Progress
+	// Power is a profile of what a model's workers are to save.
+	Power = runtime.Power
+	// Pressure is how hot the device is.
+	Pressure = runtime.Pressure
+	// Pin says whether workers are bound to CPUs.
+	Pin = runtime.Pin
+	// ThreadsBy says where a model's number of workers comes from.
+	ThreadsBy = runtime.ThreadsBy
 	// Message is one turn of a conversation.
 	Message = chat.Message
 )
 
-// Model is an opened model. It is immutable and safe for concurrent use.
+// ThreadsMeasured is the Options.Threads that has the number of workers measured at the first use of a machine, in less than
+// 150 ms, and remembered in Options.ThreadsFile.
+const ThreadsMeasured = runtime.ThreadsMeasured
+
+// The ways to a number of workers, that Model.ThreadsBy tells.
+const (
+	ThreadsGiven      = runtime.ThreadsGiven      // by the caller
+	ThreadsCores      = runtime.ThreadsCores      // one for each big core that the process may use
+	ThreadsNew        = runtime.ThreadsNew        // measured just now
+	ThreadsRemembered = runtime.ThreadsRemembered // measured before
+)
+
+// The profiles of Options.Power and Model.SetPower.
+const (
+	PowerBalanced    = runtime.PowerBalanced    // all workers, which park when there is nothing to do for 200 µs
+	PowerPerformance = runtime.PowerPerformance // they park after 1 ms
+	PowerBackground  = runtime.PowerBackground  // the little cores, or a quarter of the workers; 30 ms of work, then 70 of rest
+)
+
+// The levels of Model.SetPressure, as Apple's thermal states are called.
+const (
+	PressureNone     = runtime.PressureNone
+	PressureFair     = runtime.PressureFair     // three of four workers, which park soon
+	PressureSerious  = runtime.PressureSerious  // half of the workers, for 60 ms of 100
+	PressureCritical = runtime.PressureCritical // one worker, for 30 ms of 100
+)
+
+// The values of Options.Pin.
+const (
+	PinAuto = runtime.PinAuto // where there are big and little cores, workers stay on the big ones
+	PinOff  = runtime.PinOff
+	PinOn   = runtime.PinOn // on other machines too, on one hardware thread of each core
+)
+
+// ParsePower returns the profile of a name: balanced, performance or background. The error wraps ErrPower.
+func ParsePower(name string) (Power, error) { return runtime.ParsePower(name) }
+
+// Machine describes the CPUs that this process may use, in one line.
+func Machine() string { return runtime.Machine() }
+
+// Model is an opened model. It is safe for concurrent use, and but for the pace of its workers it is immutable.
 type Model struct {
 	rt *runtime.Model
 
@@ -87,6 +136,18 @@ func (m *Model) Plan() string { return m.rt.Info.Plan.String() }
 
 // Threads returns the number of workers.
 func (m *Model) Threads() int { return m.rt.Threads() }
+
+// ThreadsBy tells where their number comes from.
+func (m *Model) ThreadsBy() ThreadsBy { return m.rt.ThreadsBy() }
+
+// SetPower changes the profile at once, also while generations run, from any goroutine. The error wraps ErrPower. Results stay
+// the same to the bit.
+func (m *Model) SetPower(p Power) error { return m.rt.SetPower(p) }
+
+// SetPressure tells the model how hot the device is: at once workers are left out, and those that work rest in between, also of
+// generations that run. Call it from the system's notification of thermal states, from any goroutine. Results stay the same to the
+// bit; they come later. A level outside the known ones counts as the nearest.
+func (m *Model) SetPressure(p Pressure) { m.rt.SetPressure(p) }
 
 // Resident returns how many bytes of the file are in memory now.
 func (m *Model) Resident() (int64, error) { return m.rt.Resident() }

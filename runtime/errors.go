@@ -12,6 +12,7 @@ var (
 	ErrClosed = errors.New("already closed")
 	ErrInUse  = errors.New("the model is in use by sessions")
 	ErrEmpty  = errors.New("the session has no tokens to continue from")
+	ErrPower  = errors.New("no such power profile")
 	// ErrContext is matched by every *ContextError.
 	ErrContext = errors.New("the context is full")
 )

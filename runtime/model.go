@@ -5,12 +5,12 @@ package runtime
 import (
 	"errors"
 	"fmt"
-	goruntime "runtime"
 	"sync"
 
 	"github.com/godwit-ai/godwit/attention"
 	"github.com/godwit-ai/godwit/gguf"
 	"github.com/godwit-ai/godwit/internal/par"
+	"github.com/godwit-ai/godwit/internal/topo"
 	"github.com/godwit-ai/godwit/mmap"
 	"github.com/godwit-ai/godwit/runtime/arch"
 	"github.com/godwit-ai/godwit/runtime/layer"
@@ -20,12 +20,16 @@ import (
 // Options say how a model is opened. The zero value is good.
 type Options struct {
 	Plan    string // edits of the attention plan in its text form; "": the model's own
-	Threads int    // workers; 0: one per CPU
+	Threads int    // workers; 0: one for each big core; ThreadsMeasured: what a measurement finds best
 	NoMap   bool   // read the file into memory instead of mapping it
+	Power   Power  // what the workers are to save
+	Pin     Pin    // whether they are bound to CPUs
+
+	ThreadsFile string // where measured numbers are remembered; "": godwit/threads.json in the user's folder for caches
 }
 
-// Model is an opened model: weights mapped from the file and the network over them. It is immutable and safe for
-// concurrent use; whatever changes lives in a Session.
+// Model is an opened model: weights mapped from the file and the network over them. It is safe for concurrent use, and but for
+// the pace of its workers it is immutable; whatever else changes lives in a Session.
 type Model struct {
 	Info arch.Info
 
@@ -33,6 +37,12 @@ type Model struct {
 	file  *gguf.File
 	net   *layer.Net
 	pool  *par.Pool
+
+	machine   *topo.Machine
+	threadsBy ThreadsBy
+
+	paceMu sync.Mutex
+	pacing pacing
 
 	mu       sync.Mutex
 	closed   bool
@@ -85,18 +95,17 @@ func build(files []*mmap.File, o Options) (m *Model, err error) {
 			closeAll(files)
 		}
 	}()
-	threads := o.Threads
-	if threads < 0 || threads > MaxThreads {
-		return nil, fmt.Errorf("threads: %d is not between 0 and %d", threads, MaxThreads)
+	if o.Threads < ThreadsMeasured || o.Threads > MaxThreads {
+		return nil, fmt.Errorf("threads: %d is not between 0 and %d", o.Threads, MaxThreads)
 	}
-	if threads == 0 {
-		threads = min(goruntime.NumCPU(), MaxThreads)
+	if o.Power < 0 || int(o.Power) >= len(powerNames) {
+		return nil, fmt.Errorf("%v: %w", o.Power, ErrPower)
 	}
 	edit := func(p attention.Plan) (attention.Plan, error) { return p, nil }
 	if o.Plan != "" {
 		edit = func(p attention.Plan) (attention.Plan, error) { return p.Edit(o.Plan) }
 	}
-	m = &Model{files: files}
+	m = &Model{files: files, machine: topo.Default(), pacing: pacing{power: o.Power, pin: o.Pin}}
 	// Parsing touches the mapping, so a file that shrinks meanwhile must give an error here as well.
 	err = par.Guard(func() error {
 		var parts []*gguf.File
@@ -117,7 +126,10 @@ func build(files []*mmap.File, o Options) (m *Model, err error) {
 	if err != nil {
 		return nil, m.explain(err)
 	}
+	threads, by := m.threads(o, m.machine)
+	m.threadsBy = by
 	m.pool = par.NewPool(threads)
+	m.repace(func(*pacing) {})
 	return m, nil
 }
 
@@ -172,6 +184,9 @@ func (m *Model) File() *gguf.File { return m.file }
 
 // Threads returns the number of workers.
 func (m *Model) Threads() int { return m.pool.Workers() }
+
+// ThreadsBy tells where their number comes from.
+func (m *Model) ThreadsBy() ThreadsBy { return m.threadsBy }
 
 // FileBytes returns the size of the mapped files.
 func (m *Model) FileBytes() int64 {

@@ -110,9 +110,9 @@ func TestStalls(t *testing.T) {
 	if by := c.run(time.Second, 2, allThere); len(by) != 1 || by[2] == 0 || c.reads != 0 {
 		t.Errorf("all there: tasks by workers %v, %d looks at the clock", by, c.reads)
 	}
-	// A token of 5 ms begins with 350 µs until the worker is awake.
+	// A token of 1 ms begins with 350 µs until the worker is awake.
 	waking := func(since time.Duration, may int) int {
-		if since%(5*time.Millisecond) < 350*time.Microsecond {
+		if since%time.Millisecond < 350*time.Microsecond {
 			return may - 2
 		}
 		return may - 1

@@ -15,12 +15,12 @@ type Trial struct {
 }
 
 const (
-	trialRounds = 3    // that every candidate must have, to have a median
+	trialRounds = 3    // that every candidate must have, to have a median; of twice as many, both halves must agree
 	worthwhile  = 1.04 // more workers must be faster by this: they take power, and 4% are a measurement's noise
 )
 
-// Choose returns the number of workers that is best by the median of its turns; 0 if the budget did not suffice. Of numbers that
-// are about as fast it is the least.
+// Choose returns the number of workers that is best by the median of its turns; 0 if the budget did not suffice, or the first half
+// of the turns says otherwise than the second, because something else went on. Of numbers that are about as fast it is the least.
 func (t *Trial) Choose() int {
 	now := t.Now
 	if now == nil {
@@ -55,13 +55,25 @@ func (t *Trial) Choose() int {
 }
 
 func (t *Trial) best(times [][]time.Duration, rounds int) int {
-	if rounds < trialRounds {
+	switch {
+	case rounds < trialRounds:
+		return 0
+	case rounds < 2*trialRounds:
+		return t.fastest(times, 0, rounds)
+	}
+	a, b := t.fastest(times, 0, rounds/2), t.fastest(times, rounds/2, rounds)
+	if a != b {
 		return 0
 	}
+	return a
+}
+
+// fastest is the best of rounds [lo, hi).
+func (t *Trial) fastest(times [][]time.Duration, lo, hi int) int {
 	best, fastest := 0, time.Duration(0)
 	for i, n := range t.Counts {
-		slices.Sort(times[i])
-		m := times[i][len(times[i])/2]
+		part := slices.Sorted(slices.Values(times[i][lo:hi]))
+		m := part[len(part)/2]
 		if best == 0 || float64(m)*worthwhile < float64(fastest) {
 			best, fastest = n, m
 		}

@@ -37,7 +37,7 @@ func TestChoose(t *testing.T) {
 		trial := Trial{Counts: c.counts, Budget: c.budget, Now: k.now, Run: func(n int) bool {
 			turns++
 			ms := c.took[n]
-			if turns%5 == 0 && ms < 10 {
+			if turns%11 == 0 && ms < 10 {
 				ms += 8 // somebody else
 			}
 			k.t = k.t.Add(time.Duration(ms * float64(time.Millisecond)))
@@ -51,6 +51,19 @@ func TestChoose(t *testing.T) {
 		}
 	}
 	k := &clock{time.Unix(1e9, 0)}
+	burst := Trial{Counts: []int{1, 2}, Budget: 120 * time.Millisecond, Now: k.now}
+	start := k.t
+	burst.Run = func(n int) bool {
+		d := 4 * time.Millisecond / time.Duration(n)
+		if n == 2 && k.t.Sub(start) > 50*time.Millisecond { // another program from then on
+			d = 5 * time.Millisecond
+		}
+		k.t = k.t.Add(d)
+		return true
+	}
+	if got := burst.Choose(); got != 0 {
+		t.Errorf("halves that disagree: %d", got)
+	}
 	broken := Trial{Counts: []int{1, 2}, Budget: time.Second, Now: k.now, Run: func(n int) bool { return false }}
 	if got := broken.Choose(); got != 0 {
 		t.Errorf("of work that fails: %d", got)

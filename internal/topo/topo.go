@@ -124,6 +124,19 @@ func (m *Machine) Pin(n int) []int {
 	return nil
 }
 
+// PinCores returns the first hardware thread of each core, if there are as many as n workers.
+func (m *Machine) PinCores(n int) (ids []int) {
+	for _, c := range m.CPUs {
+		if c.ID == c.Core {
+			ids = append(ids, c.ID)
+		}
+	}
+	if len(ids) < n {
+		return nil
+	}
+	return ids
+}
+
 // Key names the machine, for what is remembered about it.
 func (m *Machine) Key() string {
 	var b strings.Builder

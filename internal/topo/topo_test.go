@@ -170,6 +170,8 @@ func TestQuotas(t *testing.T) {
 		{"v2", map[string]string{"proc/self/cgroup": "0::/", "proc/self/mountinfo": v2, "sys/fs/cgroup/cpu.max": "150000 100000"}, 1.5},
 		{"v2, a parent is narrower", map[string]string{"proc/self/cgroup": "0::/a/b/c", "proc/self/mountinfo": v2,
 			"sys/fs/cgroup/a/b/c/cpu.max": "400000 100000", "sys/fs/cgroup/a/cpu.max": "50000 100000", "sys/fs/cgroup/a/b/cpu.max": "max 100000"}, 0.5},
+		{"v2, a child is narrower", map[string]string{"proc/self/cgroup": "0::/a/b", "proc/self/mountinfo": v2,
+			"sys/fs/cgroup/a/b/cpu.max": "50000 100000", "sys/fs/cgroup/a/cpu.max": "400000 100000"}, 0.5},
 		{"v2, the host's path in a container", map[string]string{"proc/self/cgroup": "0::/host/x", "sys/fs/cgroup/cpu.max": "300000 100000",
 			"proc/self/mountinfo": "30 23 0:26 /host/x /sys/fs/cgroup ro - cgroup2 cgroup rw"}, 3},
 		{"v2, a path outside of the mount", map[string]string{"proc/self/cgroup": "0::/../../x", "sys/fs/cgroup/cpu.max": "300000 100000",
