@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -36,6 +37,7 @@ type app struct {
 	quiet   bool
 	plan    string
 	threads int
+	power   string
 	ctx     int
 	exact   bool
 
@@ -103,7 +105,8 @@ func (a *app) modelFlags(c *cobra.Command) {
 	f.SortFlags = false // what is used most comes first
 	f.IntVarP(&a.ctx, "ctx", "c", 0, "hold at most `N` tokens; 0: what the model was trained for")
 	f.StringVar(&a.plan, "plan", "", "`EDITS` of the attention plan, e.g. 'kv=f32' (godwit inspect shows the model's)")
-	f.IntVarP(&a.threads, "threads", "t", 0, "use `N` threads; 0: one per CPU")
+	f.IntVarP(&a.threads, "threads", "t", 0, "use `N` threads; 0: what is fastest here, which is measured once (0.1 s) and remembered")
+	f.StringVar(&a.power, "power", godwit.PowerBalanced.String(), "`PROFILE`: performance, balanced, or background (little cores or few threads, 30% of the time)")
 	f.BoolVar(&a.exact, "exact", false, "float32 activations throughout, and a float32 cache if there is no --plan (slow)")
 	c.ValidArgsFunction = completeModel
 }
@@ -113,7 +116,18 @@ func (a *app) check() error {
 	if a.ctx < 0 || a.ctx > runtime.MaxContext {
 		return usage("--ctx %d is not a number of tokens from 1 to %d, or 0", a.ctx, runtime.MaxContext)
 	}
+	if _, err := a.powerProfile(); err != nil {
+		return usage("--power %w", err)
+	}
 	return checkThreads(a.threads)
+}
+
+// powerProfile is that of --power; commands without a model have none.
+func (a *app) powerProfile() (godwit.Power, error) {
+	if a.power == "" {
+		return godwit.PowerBalanced, nil
+	}
+	return godwit.ParsePower(a.power)
 }
 
 func checkThreads(n int) error {
@@ -158,7 +172,15 @@ func (a *app) openPlan(path, plan string) (*godwit.Model, error) {
 	if a.exact && plan == "" {
 		plan = "kv=f32"
 	}
-	return godwit.Open(path, godwit.Options{Plan: plan, Threads: a.threads})
+	o := godwit.Options{Plan: plan, Threads: a.threads}
+	if o.Threads == 0 {
+		o.Threads = godwit.ThreadsMeasured
+	}
+	if dir, err := catalog.CacheDir(); err == nil {
+		o.ThreadsFile = filepath.Join(dir, "threads.json")
+	}
+	o.Power, _ = a.powerProfile() // check has looked at it
+	return godwit.Open(path, o)
 }
 
 func (a *app) sessionOptions() godwit.SessionOptions {

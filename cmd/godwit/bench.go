@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/godwit-ai/godwit"
 )
 
 // benchRow is one line of `bench`: Prompt tokens read or Gen tokens generated, with Depth tokens held already.
@@ -23,6 +25,7 @@ type benchRow struct {
 	Reps      int     `json:"reps"`
 	GBps      float64 `json:"gbps"` // weights read, of generation
 	Threads   int     `json:"threads"`
+	ThreadsBy string  `json:"threads_by"`
 	Plan      string  `json:"plan"`
 	Edits     string  `json:"edits"`
 	Hash      string  `json:"logits_hash"`
@@ -42,9 +45,10 @@ type benchRow struct {
 
 // benchJSON is the object of `bench`.
 type benchJSON struct {
-	Rows   []benchRow   `json:"rows"`
-	Limits *benchLimits `json:"limits,omitempty"`
-	Peer   string       `json:"peer,omitempty"` // and its version
+	Rows    []benchRow   `json:"rows"`
+	Machine string       `json:"machine"`
+	Limits  *benchLimits `json:"limits,omitempty"`
+	Peer    string       `json:"peer,omitempty"` // and its version
 }
 
 // benchFlags are the flags of `bench`.
@@ -190,7 +194,7 @@ func (a *app) bench(ctx context.Context, name string, o *benchFlags) (err error)
 	if err := b.run(ctx); err != nil {
 		return err
 	}
-	result := &benchJSON{}
+	result := &benchJSON{Machine: godwit.Machine()}
 	if o.peer != "" {
 		result.Peer = peerName + ", " + b.models[0].peer.version
 	}
@@ -250,6 +254,7 @@ func (a *app) benchText(j *benchJSON, o *benchFlags) error {
 		fmt.Fprintf(&t, "peer: %s; the ratios are those of pairs, measured one right after the other\n", printable(j.Peer))
 	}
 	last := j.Rows[len(j.Rows)-1]
+	fmt.Fprintf(&t, "%s (%s) on %s\n", threadCount(last.Threads), threadsBy[godwit.ThreadsBy(last.ThreadsBy)], printable(j.Machine))
 	fmt.Fprintf(&t, "start-up %s ms; memory: peak %s, not of files %s\n", short(j.Rows[0].Startup), size(last.PeakRSS), size(last.Anon))
 	if l := j.Limits; l != nil {
 		fmt.Fprintf(&t, "limits of %s (of one):\n", threadCount(l.Threads))

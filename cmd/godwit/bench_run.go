@@ -51,6 +51,11 @@ type benchFacts struct {
 
 // open opens the model once for each plan; the pages of the file are shared.
 func (b *benchRun) open(ctx context.Context, path string) error {
+	if b.a.threads == 0 { // the first opening measures how many; that is not start-up
+		if m, err := b.a.openPlan(path, b.o.edits(b.a.plan)[0]); err == nil {
+			m.Close()
+		}
+	}
 	for _, edits := range b.o.edits(b.a.plan) {
 		m := &benchModel{edits: edits, sessions: make([]*godwit.Session, len(b.o.depths))}
 		err := b.ready(m, path)
@@ -298,7 +303,7 @@ func (b *benchRun) rows(name string, limits *benchLimits) []benchRow {
 	for i, c := range b.cells {
 		m, f, s := b.models[c.plan], b.facts[i], spreadOf(b.tps[i])
 		r := benchRow{Model: name, Depth: b.o.depths[c.depth], TPS: s.max, TPSMedian: s.median, TPSMin: s.min, Reps: len(b.tps[i]),
-			Threads: m.Threads(), Plan: m.Plan(), Edits: m.edits, Hash: f.LogitsHash, Startup: 1e3 * m.startup.Seconds(),
+			Threads: m.Threads(), ThreadsBy: string(m.ThreadsBy()), Plan: m.Plan(), Edits: m.edits, Hash: f.LogitsHash, Startup: 1e3 * m.startup.Seconds(),
 			PeakRSS: f.PeakRSS, Anon: f.Anon, KV: f.KVBytes, Ops: s.median * float64(f.perToken.IntOps+f.perToken.FloatOps) / 1e9}
 		if c.gen {
 			r.Gen, r.GBps = b.o.gen, s.max*float64(f.WeightBytes)/1e9

@@ -55,6 +55,7 @@ func TestErrors(t *testing.T) {
 		{"inspect " + junk, "", exitError, []string{"no GGUF magic", "godwit convert"}},
 		{"inspect " + short, "", exitError, []string{"file ends early"}},
 		{"inspect " + m + " --threads -1", "", exitUsage, []string{"--threads -1"}},
+		{"run " + m + " hi --power fast", "", exitUsage, []string{"--power \"fast\"", "background"}},
 		{"chat " + m + " -n -1", "", exitUsage, []string{"-n -1"}},
 		{"chat " + bare, "", exitError, []string{"no chat template", "--template NAME"}},
 		{"tokenize", "", exitUsage, []string{"an argument is missing", "tokenize MODEL [TEXT]"}},

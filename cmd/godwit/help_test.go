@@ -70,7 +70,9 @@ func TestHelp(t *testing.T) {
 func TestGolden(t *testing.T) {
 	m := tiny(t)
 	now := regexp.MustCompile(`\([^()]* in memory now\)`)
-	golden(t, "inspect.txt", now.ReplaceAllString(must(t, "", "inspect", m, "--tensors", "--ctx", "5000").out, "(N in memory now)"))
+	threads := regexp.MustCompile(`(?m)^(threads +)\d+, .*; .*$`)
+	out := must(t, "", "inspect", m, "--tensors", "--ctx", "5000").out
+	golden(t, "inspect.txt", threads.ReplaceAllString(now.ReplaceAllString(out, "(N in memory now)"), "${1}N, why; CPUs"))
 	r := must(t, "", "tokenize", m, "the hé\n<|im_end|>")
 	golden(t, "tokenize.txt", r.out+r.err)
 }

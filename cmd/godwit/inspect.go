@@ -28,6 +28,9 @@ type inspectJSON struct {
 	Vocabulary   int               `json:"vocabulary"`
 	Parameters   int64             `json:"parameters"`
 	Plan         string            `json:"plan"`
+	Threads      int               `json:"threads"`
+	ThreadsBy    string            `json:"threads_by"`
+	Machine      string            `json:"machine"`
 	Memory       inspectMemory     `json:"memory"`
 	Files        []inspectFile     `json:"files"`
 	Metadata     map[string]string `json:"metadata"`
@@ -102,7 +105,7 @@ func (a *app) inspect(path string) (*inspectJSON, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	defer c.close()
-	r := &inspectJSON{Metadata: map[string]string{}, Tensors: []inspectTensor{}}
+	r := &inspectJSON{Machine: godwit.Machine(), Metadata: map[string]string{}, Tensors: []inspectTensor{}}
 	r.Memory.KV = []inspectKV{}
 	r.Files, r.Memory.FileBytes = c.sizes()
 	if r.Memory.Resident, err = c.resident(); err != nil {
@@ -139,6 +142,7 @@ func (a *app) inspect(path string) (*inspectJSON, error) {
 func (a *app) measure(r *inspectJSON, m *godwit.Model) error {
 	info := m.Info()
 	r.Context, r.Layers, r.Width, r.Vocabulary = info.Context, info.Layers, info.Width, info.Vocab
+	r.Threads, r.ThreadsBy = m.Threads(), string(m.ThreadsBy())
 	r.Heads, r.KVHeads, r.HeadDim, r.Plan = info.Heads, info.KVHeads, info.HeadDim, m.Plan()
 	ctx := a.ctx
 	if ctx == 0 {
@@ -193,6 +197,9 @@ func (a *app) showInspection(r *inspectJSON, tensors bool) error {
 		row("KV cache", "%s", strings.Join(kv, ", "))
 		row("memory needed", "%s at %d tokens: the cache, and file pages that the system may drop and read again", size(r.Memory.NeededBytes), r.Memory.Ctx)
 	}
+	if r.Problem == "" {
+		row("threads", "%d, %s; %s", r.Threads, threadsBy[godwit.ThreadsBy(r.ThreadsBy)], r.Machine)
+	}
 	types := map[string][2]int64{}
 	for _, t := range r.Tensors {
 		c := types[t.Type]
@@ -217,6 +224,14 @@ func (a *app) showInspection(r *inspectJSON, tensors bool) error {
 		}
 	}
 	return w.Flush()
+}
+
+// threadsBy says where a number of threads comes from.
+var threadsBy = map[godwit.ThreadsBy]string{
+	godwit.ThreadsGiven:      "by --threads",
+	godwit.ThreadsCores:      "one for each big core",
+	godwit.ThreadsNew:        "measured just now",
+	godwit.ThreadsRemembered: "as measured before",
 }
 
 func sorted[V any](m map[string]V) []string {
