@@ -77,9 +77,11 @@ type worker struct {
 	key  []float32 // [Dim, Tile]
 	val  []float32 // [Tile, VDim]
 	part softmax   // of the block
-	all  softmax   // of the blocks so far
+	sum  softmax   // of the blocks so far
 	runs []seq.Run // what the tile's queries see, one query after the other
 	see  []view    // [queries]
+	both seq.Run   // what all the queries see, at least: their first runs have it in common
+	full bool      // all queries see all of the present tile, and see says nothing of it
 	row0 int       // the first query's row of the step
 	ints           // of integer tiles
 }
@@ -130,7 +132,7 @@ func (j *job) scratch() {
 		w.key = seq.Take[float32](mem, sh.Dim*Tile)
 		w.val = seq.Take[float32](mem, sh.VDim*Tile)
 		w.part = takeSoftmax(mem, rows, sh.VDim)
-		w.all = takeSoftmax(mem, rows, sh.VDim)
+		w.sum = takeSoftmax(mem, rows, sh.VDim)
 		if !j.at.Exact {
 			w.ints = c.takeInts(mem, rows)
 		}
@@ -257,7 +259,7 @@ func (j *job) attend(w *worker, head, r0 int) {
 	c := j.s.core
 	n := min(c.height, j.at.N-r0)
 	rows := n * c.group
-	all, part := w.all.first(rows), w.part.first(rows)
+	all, part := w.sum.first(rows), w.part.first(rows)
 	j.look(w, head, r0, n)
 	j.load(&w.queries, w, head, r0, n)
 	c.begin(all, head)
@@ -276,16 +278,28 @@ func (j *job) look(w *worker, head, r0, n int) {
 	spans := j.s.core.layer.Span
 	span := spans[head%len(spans)]
 	w.runs, w.row0 = w.runs[:0], r0
+	w.both = seq.Run{Hi: math.MaxInt32}
 	for i := range n {
 		q := seq.Pos(j.at.First + r0 + i)
 		old := len(w.runs)
 		w.runs = span.Runs(w.runs, q, q+1)
 		w.see[i] = view{next: old, end: len(w.runs)}
+		if old == len(w.runs) {
+			w.both.Hi = 0
+			continue
+		}
+		w.both.Lo, w.both.Hi = max(w.both.Lo, w.runs[old].Lo), min(w.both.Hi, w.runs[old].Hi)
 	}
 }
 
+// all reports whether all queries see all of tile t. Most tiles of a long past are like that.
+func (w *worker) all(t int) bool { return int(w.both.Lo) <= t*Tile && (t+1)*Tile <= int(w.both.Hi) }
+
 // next returns the first tile from t on in which one of n queries sees anything, or −1. It only goes forward.
 func (w *worker) next(n, t int) int {
+	if w.all(t) {
+		return t
+	}
 	best := -1
 	for i := range w.see[:n] {
 		v := &w.see[i]
@@ -346,7 +360,10 @@ func (j *job) block(w *worker, m softmax, head, n, t int) int {
 // tile adds one tile of keys and values.
 func (j *job) tile(w *worker, m softmax, head, n, t int) {
 	c, sh, g := j.s.core, j.s.core.shape, j.s.core.group
-	from, to, last := w.visit(n, t)
+	from, to, last := 0, n, Tile
+	if w.full = w.all(t); !w.full {
+		from, to, last = w.visit(n, t)
+	}
 	key, value := j.s.tile(t, head)
 	rows := (to - from) * g
 	logits := w.s[from*g*Tile : to*g*Tile]
@@ -361,17 +378,8 @@ func (j *job) tile(w *worker, m softmax, head, n, t int) {
 		c.key.Get(w.key, key, last)
 		vec.MulAdd(logits, w.q[from*g*sh.Dim:], w.key, rows, sh.Dim, Tile, sh.Dim, Tile, Tile)
 	}
-	for i := from; i < to; i++ {
-		v := &w.see[i]
-		for r := i * g; r < (i+1)*g; r++ {
-			row := w.s[r*Tile:][:Tile]
-			if v.lo < v.hi {
-				c.logits(row, v, head*g+r-i*g, j.at.First+w.row0+i, t*Tile)
-			}
-			if v.hi-v.lo < Tile || v.holes {
-				w.mask(row, v, t)
-			}
-		}
+	if !w.full || c.layer.Score.Softcap != 0 || c.bias != nil {
+		j.shape(w, head, from, to, t)
 	}
 	m.add(w.s, from*g, to*g, sh.VDim)
 	if c.valInts != nil && !j.at.Exact {
@@ -381,6 +389,10 @@ func (j *job) tile(w *worker, m softmax, head, n, t int) {
 	if c.valMul == nil || rows > few {
 		c.value.Get(w.val, value, last)
 		value = nil
+	}
+	if w.full {
+		j.values(w, m, value, 0, n, 0, Tile)
+		return
 	}
 	for i := from; i < to; {
 		v := &w.see[i]
@@ -400,6 +412,26 @@ func (j *job) tile(w *worker, m softmax, head, n, t int) {
 			j.values(w, m, value, i, e, lo, hi)
 		}
 		i = e
+	}
+}
+
+// shape turns the products of a tile's keys into the logits of queries [from, to).
+func (j *job) shape(w *worker, head, from, to, t int) {
+	g := j.s.core.group
+	for i := from; i < to; i++ {
+		v := &w.see[i]
+		if w.full {
+			v.lo, v.hi, v.holes = 0, Tile, false
+		}
+		for r := i * g; r < (i+1)*g; r++ {
+			row := w.s[r*Tile:][:Tile]
+			if v.lo < v.hi {
+				j.s.core.logits(row, v, head*g+r-i*g, j.at.First+w.row0+i, t*Tile)
+			}
+			if v.hi-v.lo < Tile || v.holes {
+				w.mask(row, v, t)
+			}
+		}
 	}
 }
 

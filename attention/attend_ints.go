@@ -69,7 +69,10 @@ func (j *job) intValues(w *worker, m softmax, tile []byte, from, to, t int) {
 	g, dim := c.group, c.shape.VDim
 	values, scales := c.valInts.Ints(tile, n.room)
 	vec.F16ToF32(n.scale, scales)
-	for i := from; i < to; {
+	if w.full {
+		i8.Weigh(n.p, n.pMeta, w.s[from*g*Tile:to*g*Tile], n.scale)
+	}
+	for i := from; i < to && !w.full; {
 		v, e := &w.see[i], i+1
 		by := n.scale
 		if v.hi-v.lo < Tile || v.holes {
