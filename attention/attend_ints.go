@@ -59,6 +59,12 @@ func (c *Core) quantize(q *queries, row []float32, rows int) {
 // intLogits sets s[rows, Tile] to the products of the worker's queries from row from on with a tile of keys.
 func (c *Core) intLogits(s []float32, w *worker, tile []byte, from, rows int) {
 	pad := c.padded()
+	if c.keyNibs != nil && i8.Nibbles(rows) {
+		if keys, scales := c.keyNibs.Nibbles(tile); keys != nil {
+			i8.Dot4(s, Tile, w.queries.ints[from*pad:], w.meta[from*pad/i8.Group:], keys, scales, rows, pad)
+			return
+		}
+	}
 	keys, scales := c.keyInts.Ints(tile, w.room)
 	i8.Dot(s, Tile, w.queries.ints[from*pad:], w.meta[from*pad/i8.Group:], keys, scales, rows, pad)
 }
@@ -67,7 +73,15 @@ func (c *Core) intLogits(s []float32, w *worker, tile []byte, from, rows int) {
 func (j *job) intValues(w *worker, m softmax, tile []byte, from, to, t int) {
 	c, n := j.s.core, &w.ints
 	g, dim := c.group, c.shape.VDim
-	values, scales := c.valInts.Ints(tile, n.room)
+	var nibbles []byte
+	var values []int8
+	var scales []uint16
+	if c.valNibs != nil && i8.Nibbles((to-from)*g) {
+		nibbles, scales = c.valNibs.Nibbles(tile)
+	}
+	if nibbles == nil {
+		values, scales = c.valInts.Ints(tile, n.room)
+	}
 	vec.F16ToF32(n.scale, scales)
 	if w.full {
 		i8.Weigh(n.p, n.pMeta, w.s[from*g*Tile:to*g*Tile], n.scale)
@@ -88,6 +102,10 @@ func (j *job) intValues(w *worker, m softmax, tile []byte, from, to, t int) {
 		i = e
 	}
 	rows, out, full := (to-from)*g, m.out[from*g*dim:], dim/i8.Panel*i8.Panel
+	if nibbles != nil {
+		i8.MulAdd4(out, dim, n.p, n.pMeta, nibbles, rows, Tile)
+		return
+	}
 	i8.MulAdd(out, dim, n.p, n.pMeta, values[:full*Tile], rows, Tile)
 	if full == dim {
 		return

@@ -76,6 +76,14 @@ type Integers interface {
 	Room() int // length of room
 }
 
+// Nibbles is Integers that few query rows multiply as they are stored.
+type Nibbles interface {
+	Integers
+	// Nibbles returns a tile of keys as panels for i8.Dot4, dim a multiple of 64, one of values as panels for i8.MulAdd4, dim a
+	// multiple of 32; nil for other dims.
+	Nibbles(tile []byte) (nibbles []byte, scales []uint16)
+}
+
 // Turned is Rows that hold vectors in another orthonormal basis than they are put in. Queries are turned into that of keys, the
 // sums of values back from theirs.
 type Turned interface {

@@ -96,6 +96,14 @@ func (d q4Keys) Ints(tile []byte, room []int8) ([]int8, []uint16) {
 	return room[:d.Room()], scales
 }
 
+// Nibbles implements the interface.
+func (d q4Keys) Nibbles(tile []byte) ([]byte, []uint16) {
+	if d.groups()%2 != 0 {
+		return nil, nil
+	}
+	return d.parts(tile)
+}
+
 func (d q4Keys) Put(tile []byte, row int, x []float32) {
 	nibbles, scales := d.parts(tile)
 	groups, at := d.groups(), row%i8.Panel
@@ -153,6 +161,14 @@ func (d q4Values) Ints(tile []byte, room []int8) ([]int8, []uint16) {
 		i8.Unpack4(to[:panel], to[panel:], nibbles[p*panel:][:panel])
 	}
 	return room[:d.Room()], scales
+}
+
+// Nibbles implements the interface.
+func (d q4Values) Nibbles(tile []byte) ([]byte, []uint16) {
+	if d.hadamard%(2*i8.Panel) != 0 {
+		return nil, nil
+	}
+	return d.parts(tile)
 }
 
 func (d q4Values) Put(tile []byte, row int, x []float32) {

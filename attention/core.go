@@ -21,6 +21,8 @@ type Core struct {
 	valMul  Multiplier // nil: values are decoded first
 	keyInts Integers   // nil: keys are not multiplied as integers
 	valInts Integers   // nil: values are not
+	keyNibs Nibbles    // nil: keys are not nibbles
+	valNibs Nibbles    // nil: values are not
 	keyTurn Turned     // nil: keys are in the basis of queries
 	valTurn Turned     // nil: values are in the basis of results
 	scale   float32
@@ -62,6 +64,8 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 	c.valMul, _ = c.value.(Multiplier)
 	c.keyInts, _ = c.key.(Integers)
 	c.valInts, _ = c.value.(Integers)
+	c.keyNibs, _ = c.key.(Nibbles)
+	c.valNibs, _ = c.value.(Nibbles)
 	c.keyTurn, _ = c.key.(Turned)
 	c.valTurn, _ = c.value.(Turned)
 	if n := len(l.Score.Sinks); n != 0 && n != sh.Heads {

@@ -179,6 +179,10 @@ type kernels struct {
 	dot      func(s []float32, lds int, q []int8, meta []Meta, w []int8, d []uint16, rows, dim int)
 	mulAdd   func(y []float32, ldy int, p []int8, meta []Meta, w []int8, rows, dim int)
 	unpack4  func(lo, hi []int8, src []byte)
+
+	// Of nibbles, for rows up to maxNibbleRows; nil: none.
+	dot4    func(s []float32, lds int, q []int8, meta []Meta, w []byte, d []uint16, rows, dim int)
+	mulAdd4 func(y []float32, ldy int, p []int8, meta []Meta, w []byte, rows, dim int)
 }
 
 // byRows are loops that each take a fixed number of rows, the most rows first, at last one.
@@ -207,7 +211,7 @@ func (l byRows) mulAdd(y []float32, ldy int, p []int8, meta []Meta, w []int8, ro
 }
 
 var (
-	kernelsGo = kernels{quantizeGo, weighGo, dotGo, mulAddGo, unpack4Go}
+	kernelsGo = kernels{quantize: quantizeGo, weigh: weighGo, dot: dotGo, mulAdd: mulAddGo, unpack4: unpack4Go}
 	active    = &kernelsGo // the implementation in use
 )
 

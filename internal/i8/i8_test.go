@@ -124,9 +124,8 @@ func differ(m memory, rng *rand.Rand, rows, groups, panels, gap int) string {
 		d[i] = half[0]
 	}
 	ld := panels*Panel + gap
-	for name, f := range map[string]struct {
-		got, want func(y []float32)
-	}{
+	type pair struct{ got, want func(y []float32) }
+	kernels := map[string]pair{
 		"Dot": {
 			func(y []float32) { Dot(y, ld, q, meta, w, d, rows, dim) },
 			func(y []float32) { dotGo(y, ld, q, meta, w, d, rows, dim) },
@@ -135,7 +134,21 @@ func differ(m memory, rng *rand.Rand, rows, groups, panels, gap int) string {
 			func(y []float32) { MulAdd(y, ld, q, meta, w, rows, dim) },
 			func(y []float32) { mulAddGo(y, ld, q, meta, w, rows, dim) },
 		},
-	} {
+	}
+	if n := asBytes(w[len(w)/2:]); groups%2 == 0 { // half as many bytes
+		kernels["Dot4"] = pair{
+			func(y []float32) { Dot4(y, ld, q, meta, n, d, rows, dim) },
+			func(y []float32) { dot4Go(y, ld, q, meta, n, d, rows, dim) },
+		}
+	}
+	if panels%2 == 0 {
+		n := asBytes(w[len(w)/2:])
+		kernels["MulAdd4"] = pair{
+			func(y []float32) { MulAdd4(y, ld, q, meta, n, rows, dim) },
+			func(y []float32) { mulAdd4Go(y, ld, q, meta, n, rows, dim) },
+		}
+	}
+	for name, f := range kernels {
 		y := m.float32s(5, (rows-1)*ld+panels*Panel)
 		values(rng, y)
 		want := append([]float32(nil), y...)
@@ -175,18 +188,34 @@ func TestTwins(t *testing.T) {
 
 // TestTwinsReject damages an implementation and wants the comparison to notice.
 func TestTwinsReject(t *testing.T) {
-	for name, bad := range map[string]kernels{
-		"quantize": {func(q []int8, meta []Meta, x []float32) { quantizeGo(q, meta, x); meta[0].Bias++ }, weighGo, dotGo, mulAddGo, unpack4Go},
-		"weigh":    {quantizeGo, func(q []int8, meta []Meta, x, f []float32) { weighGo(q, meta, x, f); q[len(q)-1]++ }, dotGo, mulAddGo, unpack4Go},
-		"dot": {quantizeGo, weighGo, func(s []float32, lds int, q []int8, meta []Meta, w []int8, d []uint16, rows, dim int) {
-			dotGo(s, lds, q, meta, w, d, rows, dim)
-			for i := range s[:Panel] {
-				s[i] = 1 - s[i]
+	for name, hurt := range map[string]func(k *kernels){
+		"quantize": func(k *kernels) {
+			k.quantize = func(q []int8, meta []Meta, x []float32) { quantizeGo(q, meta, x); meta[0].Bias++ }
+		},
+		"weigh": func(k *kernels) {
+			k.weigh = func(q []int8, meta []Meta, x, f []float32) { weighGo(q, meta, x, f); q[len(q)-1]++ }
+		},
+		"dot": func(k *kernels) {
+			k.dot = func(s []float32, lds int, q []int8, meta []Meta, w []int8, d []uint16, rows, dim int) {
+				dotGo(s, lds, q, meta, w, d, rows, dim)
+				for i := range s[:Panel] {
+					s[i] = 1 - s[i]
+				}
 			}
-		}, mulAddGo, unpack4Go},
-		"mulAdd":  {quantizeGo, weighGo, dotGo, func(y []float32, ldy int, p []int8, meta []Meta, w []int8, rows, dim int) {}, unpack4Go},
-		"unpack4": {quantizeGo, weighGo, dotGo, mulAddGo, func(lo, hi []int8, src []byte) {}},
+		},
+		"dot4": func(k *kernels) {
+			k.dot4 = func(s []float32, lds int, q []int8, meta []Meta, w []byte, d []uint16, rows, dim int) {}
+		},
+		"mulAdd": func(k *kernels) {
+			k.mulAdd = func(y []float32, ldy int, p []int8, meta []Meta, w []int8, rows, dim int) {}
+		},
+		"mulAdd4": func(k *kernels) {
+			k.mulAdd4 = func(y []float32, ldy int, p []int8, meta []Meta, w []byte, rows, dim int) {}
+		},
+		"unpack4": func(k *kernels) { k.unpack4 = func(lo, hi []int8, src []byte) {} },
 	} {
+		bad := kernelsGo
+		hurt(&bad)
 		old := active
 		active = &bad
 		rng, noticed := rand.New(rand.NewPCG(3, 4)), false

@@ -1,0 +1,51 @@
+package i8
+
+// Products of as many rows as the names say with nibbles; lds and ldy are in bytes, dim is a positive multiple of 64 for dots, of 32
+// else.
+
+// Twin: dot4Go.
+//
+//go:noescape
+func nibbleDot1VNNI(s *float32, lds int, q *int8, meta *Meta, w *byte, d *uint16, dim, panels int)
+
+// Twin: mulAdd4Go.
+//
+//go:noescape
+func nibbleMulAdd1VNNI(y *float32, ldy int, p *int8, meta *Meta, w *byte, dim, pairs int)
+
+// Twin: dot4Go.
+//
+//go:noescape
+func nibbleDot2VNNI(s *float32, lds int, q *int8, meta *Meta, w *byte, d *uint16, dim, panels int)
+
+// Twin: mulAdd4Go.
+//
+//go:noescape
+func nibbleMulAdd2VNNI(y *float32, ldy int, p *int8, meta *Meta, w *byte, dim, pairs int)
+
+// Twin: dot4Go.
+//
+//go:noescape
+func nibbleDot3VNNI(s *float32, lds int, q *int8, meta *Meta, w *byte, d *uint16, dim, panels int)
+
+// Twin: mulAdd4Go.
+//
+//go:noescape
+func nibbleMulAdd3VNNI(y *float32, ldy int, p *int8, meta *Meta, w *byte, dim, pairs int)
+
+// Twin: dot4Go.
+//
+//go:noescape
+func nibbleDot4VNNI(s *float32, lds int, q *int8, meta *Meta, w *byte, d *uint16, dim, panels int)
+
+// Twin: mulAdd4Go.
+//
+//go:noescape
+func nibbleMulAdd4VNNI(y *float32, ldy int, p *int8, meta *Meta, w *byte, dim, pairs int)
+
+var nibblesVNNI = nibbleRows{
+	1: {nibbleDot1VNNI, nibbleMulAdd1VNNI},
+	2: {nibbleDot2VNNI, nibbleMulAdd2VNNI},
+	3: {nibbleDot3VNNI, nibbleMulAdd3VNNI},
+	4: {nibbleDot4VNNI, nibbleMulAdd4VNNI},
+}
