@@ -28,9 +28,12 @@ func busyLoop(cpu string) {
 		io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()
-	for {
+	for n := uint(0); ; n++ {
+		spun = n
 	}
 }
+
+var spun uint
 
 func init() {
 	if cpu := os.Getenv("GODWIT_TEST_BUSY"); cpu != "" {
