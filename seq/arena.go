@@ -3,37 +3,54 @@ package seq
 import "unsafe"
 
 // Arena is stack-like scratch memory for one session: a pass takes slices from it and releases them in reverse order.
-// After the first pass of a given size nothing is allocated. It is not safe for concurrent use: slices are taken
-// before Team.Run, not inside a Task. The zero value is ready.
+// After the first pass of a given size nothing is allocated, and the first one leaves nothing to the collector: memory is
+// taken from slabs, which stay. It is not safe for concurrent use: slices are taken before Team.Run, not inside a Task. The
+// zero value is ready.
 type Arena struct {
-	slab []uint64
-	used int        // words of slab taken
-	over [][]uint64 // blocks taken while the slab was too small
-	need int        // words in use now, slab and over together
-	high int        // most words ever in use
+	slabs [][]uint64
+	at    int // the slab that slices are taken from
+	used  int // words of it taken
 }
+
+// slabWords bounds a slab that is made for more than one slice: 512 KiB, so that what stays unused at the ends of slabs is little
+// beside the megabytes of a chunk. Below, a slab is as large as all before it.
+const slabWords = 1 << 16
 
 // Mark is a position to Release to.
-type Mark struct{ used, over, need int }
+type Mark struct{ at, used int }
 
 // Mark returns the present position.
-func (a *Arena) Mark() Mark { return Mark{a.used, len(a.over), a.need} }
+func (a *Arena) Mark() Mark { return Mark{a.at, a.used} }
 
 // Release gives back everything taken since m.
-func (a *Arena) Release(m Mark) {
-	a.used, a.need = m.used, m.need
-	clear(a.over[m.over:])
-	a.over = a.over[:m.over]
-	if a.need == 0 && a.high > len(a.slab) {
-		a.slab = make([]uint64, a.high) // grow once, when nobody holds a slice
-	}
-}
+func (a *Arena) Release(m Mark) { a.at, a.used = m.at, m.used }
 
 // Bytes returns the memory the arena holds.
-func (a *Arena) Bytes() int64 { return int64(len(a.slab)) * 8 }
+func (a *Arena) Bytes() (n int64) {
+	for _, s := range a.slabs {
+		n += int64(len(s)) * 8
+	}
+	return n
+}
 
 // Trim gives the memory back; it must not be called while slices are held.
 func (a *Arena) Trim() { *a = Arena{} }
+
+// take returns words of a slab.
+func (a *Arena) take(words int) []uint64 {
+	for ; a.at < len(a.slabs); a.at, a.used = a.at+1, 0 {
+		if a.used == 0 && words > len(a.slabs[a.at]) {
+			a.slabs[a.at] = make([]uint64, words) // nobody has anything of it
+		}
+		if s := a.slabs[a.at]; words <= len(s)-a.used {
+			a.used += words
+			return s[a.used-words : a.used]
+		}
+	}
+	a.slabs = append(a.slabs, make([]uint64, max(words, min(slabWords, int(a.Bytes()/8)))))
+	a.used = words
+	return a.slabs[a.at][:words]
+}
 
 // Scalar is what an arena can hold: plain numbers, no pointers.
 type Scalar interface {
@@ -47,16 +64,7 @@ func Take[T Scalar](a *Arena, n int) []T {
 	}
 	var t T
 	words := (n*int(unsafe.Sizeof(t))+7)/8 + 8 // 8 spare words to align
-	a.need += words
-	a.high = max(a.high, a.need)
-	var block []uint64
-	if a.used+words <= len(a.slab) {
-		block = a.slab[a.used : a.used+words]
-		a.used += words
-	} else {
-		block = make([]uint64, words)
-		a.over = append(a.over, block)
-	}
+	block := a.take(words)
 	p := unsafe.Pointer(unsafe.SliceData(block))
 	off := (64 - uintptr(p)&63) & 63
 	return unsafe.Slice((*T)(unsafe.Add(p, off)), n)
