@@ -172,8 +172,8 @@ func (j *job) blocks() error {
 	}
 	j.phase, j.items = blocking, j.items[:0]
 	heads := sh.KVHeads // that see the same rows
-	if len(c.layer.Span) > 1 {
-		heads = 1
+	if len(c.layer.Span) > 1 || heads > most {
+		heads = 1 // one after the other
 	}
 	for h := 0; h < sh.KVHeads; h += heads {
 		j.look(w, h, 0, n)

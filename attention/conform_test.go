@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -228,6 +229,25 @@ func TestCancelled(t *testing.T) {
 		}
 		if err := sameBits(r.out, want.out); err != nil {
 			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// TestManyHeads: more KV heads than results fit the scratch of a step of few rows.
+func TestManyHeads(t *testing.T) {
+	for _, c := range []struct{ heads, dim, n int }{{64, 128, 32}, {160, 32, 1}, {16, 128, 32}} {
+		f := newFixture(t, "kv=f16", Shape{Heads: c.heads, KVHeads: c.heads, Dim: c.dim}, c.n+1, 1)
+		chunk, single := f.runner(t, 2048, 64), f.runner(t, 2048, 64)
+		if err := chunk.all([]int{1, c.n}); err != nil {
+			t.Fatal(err)
+		}
+		for range c.n + 1 {
+			if err := single.step(1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !slices.Equal(chunk.out, single.out) {
+			t.Errorf("%d heads of %d: %d rows at once give other results than one by one", c.heads, c.dim, c.n)
 		}
 	}
 }

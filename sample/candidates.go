@@ -9,7 +9,8 @@ import (
 var negInf, posInf = float32(math.Inf(-1)), float32(math.Inf(1))
 
 // candidates are the tokens still in the running. They begin as the whole vocabulary, which is not copied (view); what a step leaves
-// is. After the first token nothing is allocated, but what a nucleus larger than any before needs.
+// is. After the first token nothing is allocated, but what a nucleus larger than any before needs, and strips
+// that are edited for the first time.
 type candidates struct {
 	view
 	id    []int32   // [n]

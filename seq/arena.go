@@ -3,8 +3,8 @@ package seq
 import "unsafe"
 
 // Arena is stack-like scratch memory for one session: a pass takes slices from it and releases them in reverse order.
-// After the first pass of a given size nothing is allocated, and the first one leaves nothing to the collector: memory is
-// taken from slabs, which stay. It is not safe for concurrent use: slices are taken before Team.Run, not inside a Task. The
+// It takes them from slabs, which stay, so that the first pass leaves nothing to the collector and the passes after it allocate
+// nothing, or little: a slab that was too small for what came first is replaced. It is not safe for concurrent use: slices are taken before Team.Run, not inside a Task. The
 // zero value is ready.
 type Arena struct {
 	slabs [][]uint64

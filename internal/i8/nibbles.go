@@ -17,11 +17,12 @@ func Dot4(s []float32, lds int, q []int8, meta []Meta, w []byte, d []uint16, row
 	}
 	_, _ = s[(rows-1)*lds+panels*Panel-1], q[rows*dim-1]
 	_, _ = meta[rows*dim/Group-1], d[panels*dim/Group*Panel-1]
+	w = w[:panels*Panel*dim/2]
 	if active.dot4 == nil {
 		dot4Go(s, lds, q, meta, w, d, rows, dim)
 		return
 	}
-	active.dot4(s, lds, q, meta, w[:panels*Panel*dim/2], d, rows, dim)
+	active.dot4(s, lds, q, meta, w, d, rows, dim)
 }
 
 func dot4Go(s []float32, lds int, q []int8, meta []Meta, w []byte, d []uint16, rows, dim int) {
@@ -57,11 +58,12 @@ func MulAdd4(y []float32, ldy int, p []int8, meta []Meta, w []byte, rows, dim in
 		return
 	}
 	_, _, _ = y[(rows-1)*ldy+2*pairs*Panel-1], p[rows*dim-1], meta[rows*dim/Group-1]
+	w = w[:pairs*Panel*dim]
 	if active.mulAdd4 == nil {
 		mulAdd4Go(y, ldy, p, meta, w, rows, dim)
 		return
 	}
-	active.mulAdd4(y, ldy, p, meta, w[:pairs*Panel*dim], rows, dim)
+	active.mulAdd4(y, ldy, p, meta, w, rows, dim)
 }
 
 func mulAdd4Go(y []float32, ldy int, p []int8, meta []Meta, w []byte, rows, dim int) {

@@ -52,10 +52,7 @@ func (s *stalls) may(limit int) int {
 func (s *stalls) came(limit, joined int) {
 	s.tasks++
 	if joined >= limit-1 {
-		if !s.miss.IsZero() {
-			s.count()
-			s.miss = time.Time{}
-		}
+		s.pause()
 		return
 	}
 	now := s.now()
@@ -82,6 +79,14 @@ func (s *stalls) came(limit, joined int) {
 	}
 	s.miss = now
 	s.window(now)
+}
+
+// pause notes that no task follows for a while: nobody can be missing then.
+func (s *stalls) pause() {
+	if !s.miss.IsZero() {
+		s.count()
+		s.miss = time.Time{}
+	}
 }
 
 // window begins one.

@@ -160,3 +160,20 @@ func TestStalls(t *testing.T) {
 		t.Errorf("two of eight are busy: tasks by workers %v", by)
 	}
 }
+
+// TestStallsPause: nobody is missing while there are no tasks, even if the last task before and the first one after lacked a worker.
+func TestStallsPause(t *testing.T) {
+	now := time.Unix(1, 0)
+	s := stalls{now: func() time.Time { return now }}
+	for range 2 {
+		for range 3 {
+			s.came(2, 0)
+			now = now.Add(20 * time.Microsecond)
+		}
+		s.pause()
+		now = now.Add(time.Second)
+	}
+	if s.came(2, 1); s.all != 0 {
+		t.Errorf("missing for %v", s.all)
+	}
+}

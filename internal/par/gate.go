@@ -12,10 +12,11 @@ const (
 	sixteen    = 1<<16 - 1
 )
 
-// open begins a task for the workers below limit; the caller is worker 0 and does not join.
+// open begins a task for the workers below limit; the caller is worker 0 and does not join. It comes before the look at who is
+// parked, also under QEMU: see work.
 func (g *gate) open(limit int) {
 	turn := g.word.Load()>>turnShift + 1
-	g.word.Store(turn<<turnShift | uint64(limit)<<limitShift)
+	g.word.Swap(turn<<turnShift | uint64(limit)<<limitShift)
 }
 
 // shut ends it and returns how many joined.

@@ -48,7 +48,7 @@ type pace struct {
 	over     chan struct{} // closed when another one follows
 }
 
-// SetPace changes the pace from the next task on, also of a pass in progress; a rest in progress ends. It may be called from any
+// SetPace changes the pace from the next task on, also of a pass in progress; a rest in progress ends if the pace is another. It may be called from any
 // goroutine.
 func (p *Pool) SetPace(next Pace) {
 	next.CPUs = slices.Clone(next.CPUs)
@@ -60,9 +60,23 @@ func (p *Pool) SetPace(next Pace) {
 	}
 	n := &pace{Pace: next, over: make(chan struct{})}
 	n.patience = next.Spin.patience()
-	if old := p.pace.Swap(n); old != nil {
-		close(old.over)
+	for {
+		old := p.pace.Load()
+		if old != nil && old.equal(next) {
+			return // a rest goes on
+		}
+		if !p.pace.CompareAndSwap(old, n) {
+			continue
+		}
+		if old != nil {
+			close(old.over)
+		}
+		return
 	}
+}
+
+func (p Pace) equal(q Pace) bool {
+	return p.Workers == q.Workers && slices.Equal(p.CPUs, q.CPUs) && p.Spin == q.Spin && p.Work == q.Work && p.Rest == q.Rest
 }
 
 // rest does so when the pool has worked long enough, and returns when the pass is cancelled. The rest is as long as the work took, so a
@@ -76,6 +90,7 @@ func (p *Pool) rest(pc *pace) {
 		d = min(time.Duration(float64(d)*(float64(p.worked)/float64(pc.Work))), restMost)
 	}
 	p.worked = 0
+	p.stalls.pause()
 	over, stop := p.after(d)
 	defer stop()
 	select {

@@ -95,6 +95,10 @@ func TestRestEnds(t *testing.T) {
 		p, f := NewPool(2), &fake{stuck: true, began: make(chan struct{})}
 		f.on(p)
 		p.SetPace(Pace{Work: time.Millisecond, Rest: time.Hour})
+		same := p.pace.Load()
+		if p.SetPace(Pace{Work: time.Millisecond, Rest: time.Hour, Workers: 2}); p.pace.Load() != same {
+			t.Error("the same pace ends a rest")
+		}
 		ctx, cancel := context.WithCancelCause(context.Background())
 		team, leave := p.Pass(ctx)
 		task := &slow{f: f, d: time.Millisecond}

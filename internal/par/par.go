@@ -105,7 +105,7 @@ func (p *Pool) Workers() int { return p.workers }
 
 // Close ends the workers. No pass may be in progress or follow.
 func (p *Pool) Close() {
-	p.quit.Store(true)
+	p.quit.Swap(true) // see work
 	p.release(p.workers)
 }
 
@@ -123,6 +123,7 @@ func (p *Pool) Pass(ctx context.Context) (seq.Team, func()) {
 }
 
 func (p *Pool) leave() {
+	p.stalls.pause()
 	p.hold.set(nil)
 	p.mine = nil
 	p.ctx, p.done = nil, nil
@@ -269,6 +270,7 @@ func (p *Pool) work(w int) {
 			p.parked[w].Swap(true)
 			if !p.gate.mayJoin(w, seen) && !p.quit.Load() {
 				<-p.wake[w]
+				s = spin{patience: pc.patience, bound: h.bound}
 			}
 			p.parked[w].Store(false)
 		}

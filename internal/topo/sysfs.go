@@ -131,7 +131,7 @@ func (s sysfs) model() string {
 		switch strings.TrimSpace(key) {
 		case "model name", "Hardware", "CPU part", "uarch", "cpu model":
 			if v := strings.ToValidUTF8(strings.Join(strings.Fields(value), " "), "?"); v != "" && len(names) < 8 && !slices.Contains(names, v) {
-				names = append(names, v[:min(len(v), 80)])
+				names = append(names, strings.ToValidUTF8(v[:min(len(v), 80)], ""))
 			}
 		}
 	}
