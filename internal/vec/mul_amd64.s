@@ -24,6 +24,14 @@
 	SHRQ $1, BX       \
 	ADDQ b+16(FP), BX
 
+// Halves are multiplied by few rows of c, so that their rate is the memory's: what is 16 KB ahead goes to the second cache.
+#define AHEAD 16384
+#define LINE PREFETCHT1 AHEAD(BX)
+#define LINES \
+	LINE \
+	PREFETCHT1 (AHEAD+64)(BX)
+#define NONE
+
 // op(row of c, row of a, results) for every row of a block of 16 columns.
 #define ROWS1(op) op((R10), (AX), Y0, Y1)
 #define ROWS3(op) \
@@ -86,10 +94,11 @@
 	DECQ CX      \
 	JNZ loop
 
-#define BLOCK(rows, b, get, loop) \
+#define BLOCK(rows, b, get, fetch, loop) \
 	BEGIN(b)     \
 	rows(LOAD2)  \
 loop:            \
+	fetch        \
 	get(0, Y12)  \
 	get(32, Y13) \
 	rows(FMA2)   \
@@ -103,10 +112,11 @@ loop:            \
 	VFMADD231PS Y15, Y13, y1 \
 	VFMADD231PS Y15, Y14, y2
 
-#define TRIPLE(b, get, loop) \
+#define TRIPLE(b, get, fetch, loop) \
 	BEGIN(b)                      \
 	WIDE3(LOAD4)                  \
 loop:                             \
+	fetch                         \
 	VBROADCASTSS (AX), Y12        \
 	VBROADCASTSS (AX)(R13*1), Y13 \
 	VBROADCASTSS (AX)(R13*2), Y14 \
@@ -117,10 +127,11 @@ loop:                             \
 	NEXTK(loop)                   \
 	WIDE3(STORE4)
 
-#define SINGLE(b, add, loop) \
+#define SINGLE(b, add, fetch, loop) \
 	BEGIN(b)               \
 	WIDE1(LOAD4)           \
 loop:                      \
+	fetch                  \
 	VBROADCASTSS (AX), Y15 \
 	add(0, Y0, Y8)         \
 	add(32, Y1, Y9)        \
@@ -151,7 +162,7 @@ loop:                      \
 	ADDQ AX, SI            \
 	SUBQ $count, R8
 
-#define PRODUCT(count, rows, b, get, add) \
+#define PRODUCT(count, rows, b, get, add, line, lines) \
 	MOVQ c+0(FP), DI     \
 	MOVQ a+8(FP), SI     \
 	MOVQ m+24(FP), R8    \
@@ -161,7 +172,7 @@ loop:                      \
 many:                    \
 	STRIP(count, three)  \
 cols:                    \
-	BLOCK(rows, b, get, k) \
+	BLOCK(rows, b, get, line, k) \
 	MOVE(64, 16)         \
 	JG cols              \
 	ENDSTRIP(count)      \
@@ -171,12 +182,12 @@ three:                   \
 cols3:                   \
 	CMPQ R9, $32         \
 	JLT half3            \
-	TRIPLE(b, get, k3)   \
+	TRIPLE(b, get, line, k3) \
 	MOVE(128, 32)        \
 	JNZ cols3            \
 	JMP next3            \
 half3:                   \
-	BLOCK(ROWS3, b, get, h3) \
+	BLOCK(ROWS3, b, get, line, h3) \
 next3:                   \
 	ENDSTRIP(3)          \
 	JMP three            \
@@ -185,13 +196,13 @@ row:                     \
 cols1:                   \
 	CMPQ R9, $64         \
 	JLT rest1            \
-	SINGLE(b, add, k1)   \
+	SINGLE(b, add, lines, k1) \
 	MOVE(256, 64)        \
 	JMP cols1            \
 rest1:                   \
 	TESTQ R9, R9         \
 	JLE next1            \
-	BLOCK(ROWS1, b, get, h1) \
+	BLOCK(ROWS1, b, get, line, h1) \
 	MOVE(64, 16)         \
 	JMP rest1            \
 next1:                   \
@@ -203,8 +214,8 @@ done:                    \
 
 // func mulAddAVX2(c, a, b *float32, m, k, n, lda, ldb, ldc int)
 TEXT ·mulAddAVX2(SB), NOSPLIT, $0-72
-	PRODUCT(6, ROWS6, FLOATS, FLOAT, FLOATADD)
+	PRODUCT(6, ROWS6, FLOATS, FLOAT, FLOATADD, NONE, NONE)
 
 // func mulAddF16AVX2(c, a *float32, b *uint16, m, k, n, lda, ldb, ldc int)
 TEXT ·mulAddF16AVX2(SB), NOSPLIT, $0-72
-	PRODUCT(4, ROWS4, HALVES, HALF, HALFADD)
+	PRODUCT(4, ROWS4, HALVES, HALF, HALFADD, LINE, LINES)
