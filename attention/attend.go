@@ -65,9 +65,9 @@ type head struct {
 
 // queries are what keys are multiplied with.
 type queries struct {
-	q    []float32 // [rows, Dim] positions applied, scaled
-	ints []int8    // [rows, padded Dim] the same quantised; nil: keys are not multiplied as integers
-	meta []i8.Meta // [rows, padded Dim/32]
+	q     []float32 // [rows, Dim] positions applied, scaled
+	codes []int8    // [rows, padded Dim] the same quantised; nil: keys are not multiplied as integers
+	meta  []i8.Meta // [rows, padded Dim/32]
 }
 
 // worker is the scratch of one worker. A tile's rows are its queries × the heads of the group.
@@ -81,7 +81,7 @@ type worker struct {
 	runs []seq.Run // what the tile's queries see, one query after the other
 	see  []view    // [queries]
 	both seq.Run   // what all the queries see, at least: their first runs have it in common
-	full bool      // all queries see all of the present tile, and see says nothing of it
+	full bool      // all queries see all of the present tile; see is not filled in for it
 	row0 int       // the first query's row of the step
 	ints           // of integer tiles
 }
@@ -143,7 +143,7 @@ func (j *job) takeQueries(rows int) (q queries) {
 	c, mem := j.s.core, j.at.Mem
 	q.q = seq.Take[float32](mem, rows*c.shape.Dim)
 	if c.keyInts != nil && !j.at.Exact {
-		q.ints, q.meta = seq.Take[int8](mem, rows*c.padded()), i8.Metas(seq.Take[uint64](mem, rows*c.padded()/i8.Group))
+		q.codes, q.meta = seq.Take[int8](mem, rows*c.padded()), i8.Metas(seq.Take[uint64](mem, rows*c.padded()/i8.Group))
 	}
 	return q
 }
@@ -333,7 +333,7 @@ func (j *job) load(q *queries, w *worker, head, r0, n int) {
 		w.part.f[0] = c.scale
 		vec.ScaleRows(dst, w.part.f[:1], width)
 	}
-	if q.ints != nil {
+	if q.codes != nil {
 		c.quantize(q, w.row, n*c.group)
 	}
 }

@@ -46,13 +46,13 @@ func (c *Core) takeInts(mem *seq.Arena, rows int) (w ints) {
 func (c *Core) quantize(q *queries, row []float32, rows int) {
 	dim, pad := c.shape.Dim, c.padded()
 	if dim == pad {
-		i8.Quantize(q.ints, q.meta, q.q[:rows*dim])
+		i8.Quantize(q.codes, q.meta, q.q[:rows*dim])
 		return
 	}
 	clear(row)
 	for r := range rows {
 		copy(row, q.q[r*dim:][:dim])
-		i8.Quantize(q.ints[r*pad:], q.meta[r*pad/i8.Group:], row)
+		i8.Quantize(q.codes[r*pad:], q.meta[r*pad/i8.Group:], row)
 	}
 }
 
@@ -61,12 +61,12 @@ func (c *Core) intLogits(s []float32, w *worker, tile []byte, from, rows int) {
 	pad := c.padded()
 	if c.keyNibs != nil && i8.Nibbles(rows) {
 		if keys, scales := c.keyNibs.Nibbles(tile); keys != nil {
-			i8.Dot4(s, Tile, w.queries.ints[from*pad:], w.meta[from*pad/i8.Group:], keys, scales, rows, pad)
+			i8.Dot4(s, Tile, w.codes[from*pad:], w.meta[from*pad/i8.Group:], keys, scales, rows, pad)
 			return
 		}
 	}
 	keys, scales := c.keyInts.Ints(tile, w.room)
-	i8.Dot(s, Tile, w.queries.ints[from*pad:], w.meta[from*pad/i8.Group:], keys, scales, rows, pad)
+	i8.Dot(s, Tile, w.codes[from*pad:], w.meta[from*pad/i8.Group:], keys, scales, rows, pad)
 }
 
 // intValues adds the weighted values of a tile to the results of queries [from, to). The weights are in w.s.

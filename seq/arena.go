@@ -3,9 +3,9 @@ package seq
 import "unsafe"
 
 // Arena is stack-like scratch memory for one session: a pass takes slices from it and releases them in reverse order.
-// It takes them from slabs, which stay, so that the first pass leaves nothing to the collector and the passes after it allocate
-// nothing, or little: a slab that was too small for what came first is replaced. It is not safe for concurrent use: slices are taken before Team.Run, not inside a Task. The
-// zero value is ready.
+// It takes them from slabs, which stay, so that the first pass leaves little to the collector and the passes after it allocate
+// nothing, or little: a slab that was too small for what came first is replaced. It is not safe for concurrent use: slices are
+// taken before Team.Run, not inside a Task. The zero value is ready.
 type Arena struct {
 	slabs [][]uint64
 	at    int // the slab that slices are taken from

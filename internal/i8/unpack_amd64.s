@@ -14,6 +14,7 @@ TEXT ·unpack4AVX2(SB), NOSPLIT, $0-32
 	VPBROADCASTQ nibbles<>(SB), Y15
 	VPBROADCASTQ eights<>(SB), Y14
 	XORQ AX, AX
+	// The tiles of a session lie behind each other: see FETCH in rows_avx512_amd64.h.
 loop:
 	PREFETCHT1 16384(SI)(AX*1)
 	PREFETCHT0 2048(SI)(AX*1)
