@@ -22,6 +22,8 @@ var (
 	ErrInUse       = runtime.ErrInUse   // a model closed before its sessions
 	ErrFault       = runtime.ErrFault   // the model file could not be read while it was mapped
 	ErrPower       = runtime.ErrPower   // an unknown power profile
+	ErrCPU         = runtime.ErrCPU     // the environment's GODWIT_CPU names instructions that the machine does not have
+	ErrBLAS        = runtime.ErrBLAS    // the environment's GODWIT_BLAS names a library that cannot be loaded
 	ErrNoTokenizer = errors.New("the model file has no tokenizer: feed token ids instead")
 	ErrNoTemplate  = errors.New("the model file has no chat template: prompt with plain text, or name a template")
 )

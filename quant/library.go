@@ -26,6 +26,9 @@ var library struct {
 // libraryRows is how many rows of weights are decoded for one call of the library.
 const libraryRows = 256
 
+// LibraryErr reports that GODWIT_BLAS names a library that cannot be loaded. It wraps blas.ErrLibrary.
+func LibraryErr() error { return library.err }
+
 func init() {
 	if path := os.Getenv("GODWIT_BLAS"); path != "" {
 		library.gemm, library.err = blas.Open(path)

@@ -3,6 +3,9 @@ package runtime
 import (
 	"errors"
 	"fmt"
+
+	"github.com/godwit-ai/godwit/internal/blas"
+	"github.com/godwit-ai/godwit/internal/cpu"
 )
 
 // Errors of this package, for errors.Is.
@@ -13,6 +16,8 @@ var (
 	ErrInUse  = errors.New("the model is in use by sessions")
 	ErrEmpty  = errors.New("the session has no tokens to continue from")
 	ErrPower  = errors.New("no such power profile")
+	ErrCPU    = cpu.ErrLevel    // the environment's GODWIT_CPU names instructions that the machine does not have
+	ErrBLAS   = blas.ErrLibrary // the environment's GODWIT_BLAS names a library that cannot be loaded
 	// ErrContext is matched by every *ContextError.
 	ErrContext = errors.New("the context is full")
 )

@@ -9,9 +9,11 @@ import (
 
 	"github.com/godwit-ai/godwit/attention"
 	"github.com/godwit-ai/godwit/gguf"
+	"github.com/godwit-ai/godwit/internal/cpu"
 	"github.com/godwit-ai/godwit/internal/par"
 	"github.com/godwit-ai/godwit/internal/topo"
 	"github.com/godwit-ai/godwit/mmap"
+	"github.com/godwit-ai/godwit/quant"
 	"github.com/godwit-ai/godwit/runtime/arch"
 	"github.com/godwit-ai/godwit/runtime/layer"
 	"github.com/godwit-ai/godwit/seq"
@@ -95,6 +97,13 @@ func build(files []*mmap.File, o Options) (m *Model, err error) {
 			closeAll(files)
 		}
 	}()
+	// A name that is ignored would leave the measurements of a level, or of a library, to be those of another.
+	if err := cpu.Err(); err != nil {
+		return nil, err
+	}
+	if err := quant.LibraryErr(); err != nil {
+		return nil, err
+	}
 	if o.Threads < ThreadsMeasured || o.Threads > MaxThreads {
 		return nil, fmt.Errorf("threads: %d is not between 0 and %d", o.Threads, MaxThreads)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"sort"
 	"strconv"
@@ -128,8 +129,8 @@ func (a *app) inspect(path string) (*inspectJSON, error) {
 	}
 	m, err := a.openFile(path)
 	if err != nil {
-		if a.plan != "" {
-			return nil, err // the plan was asked about
+		if a.plan != "" || errors.Is(err, godwit.ErrCPU) || errors.Is(err, godwit.ErrBLAS) {
+			return nil, err // the plan was asked about; the environment is not the model's
 		}
 		r.Problem = err.Error()
 		return r, nil

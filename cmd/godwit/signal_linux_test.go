@@ -295,3 +295,20 @@ func TestSecondInterrupt(t *testing.T) {
 		}
 	}
 }
+
+// TestEnvironment: instructions that the machine does not have are no problem of the model's: every command that opens one ends with
+// a sentence.
+func TestEnvironment(t *testing.T) {
+	m := tiny(t)
+	for _, args := range [][]string{{"run", m, "hello"}, {"inspect", m}, {"bench", m}} {
+		c := program(t, args...)
+		var out, errs bytes.Buffer
+		c.Stdout, c.Stderr = &out, &errs
+		c.Env = append(c.Env, "GODWIT_CPU=sse9")
+		c.Run()
+		if c.ProcessState.ExitCode() != exitError || out.Len() > 0 || !strings.HasPrefix(errs.String(), "godwit: ") ||
+			!strings.Contains(errs.String(), "GODWIT_CPU=sse9: this machine has no such instructions (it has generic") || strings.Count(errs.String(), "\n") != 1 {
+			t.Errorf("%q: exit %d, %q, %q", args, c.ProcessState.ExitCode(), out.String(), errs.String())
+		}
+	}
+}

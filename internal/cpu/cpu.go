@@ -3,6 +3,7 @@
 package cpu
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -16,9 +17,12 @@ type Level struct {
 	Have bool // the machine has it and GODWIT_CPU allows it
 }
 
+// ErrLevel is wrapped by what Err returns.
+var ErrLevel = errors.New("this machine has no such instructions")
+
 var capErr error
 
-// Err reports that GODWIT_CPU names a level that this machine does not have, or none at all.
+// Err reports that GODWIT_CPU names a level that this machine does not have, or none at all; then nothing is capped.
 func Err() error { return capErr }
 
 // levels are the machine's, lowest first; "generic" is always there and not listed.
@@ -39,19 +43,15 @@ func limit(name string) {
 	if name == "" {
 		return
 	}
-	i := slices.IndexFunc(levels, func(l *Level) bool { return l.Name == name })
-	switch {
-	case name == "generic":
-		i = -1
-	case i < 0:
-		var known []string
+	i := slices.IndexFunc(levels, func(l *Level) bool { return l.Have && l.Name == name })
+	if i < 0 && name != "generic" {
+		have := []string{"generic"}
 		for _, l := range levels {
-			known = append(known, l.Name)
+			if l.Have {
+				have = append(have, l.Name)
+			}
 		}
-		capErr = fmt.Errorf("GODWIT_CPU=%s: unknown here (known: generic %s)", name, strings.Join(known, " "))
-		return
-	case !levels[i].Have:
-		capErr = fmt.Errorf("GODWIT_CPU=%s: this machine does not have it", name)
+		capErr = fmt.Errorf("GODWIT_CPU=%s: %w (it has %s)", name, ErrLevel, strings.Join(have, ", "))
 		return
 	}
 	for _, l := range levels[i+1:] {

@@ -96,7 +96,8 @@ func TestCap(t *testing.T) {
 	}
 	for _, l := range wrong {
 		got := strings.Join(apply(l), " ")
-		if !strings.HasPrefix(got, strings.Join(machine, " ")+" error: GODWIT_CPU="+l) {
+		if !strings.HasPrefix(got, strings.Join(machine, " ")+" error: GODWIT_CPU="+l) ||
+			!strings.HasSuffix(got, strings.Join(append([]string{"(it has generic"}, have...), ", ")+")") {
 			t.Errorf("%q: %s", l, got)
 		}
 	}
