@@ -1,95 +1,137 @@
 package sample
 
 import (
-	"maps"
 	"math"
 	"slices"
 	"testing"
 )
 
-// dist is what a definition in a paper speaks of: the tokens that can be drawn, with logits. Every function below is written from the
-// definition, in float64 and without regard to speed, and returns a new dist.
-type dist map[int32]float64
+// dist is what a definition in a paper speaks of: the tokens that can be drawn, by id, with logits. Every function below is written from the
+// definition, in float64, and returns a new dist. It is a list, since a map made these definitions most of the time of the tests.
+type dist []tokenLogit
+
+type tokenLogit struct {
+	id int32
+	l  float64
+}
 
 // toDist leaves out what cannot be drawn.
 func toDist(logits []float32) dist {
-	d := dist{}
+	d := make(dist, 0, len(logits))
 	for i, l := range logits {
 		if l == l && !math.IsInf(float64(l), -1) {
-			d[int32(i)] = min(float64(l), math.MaxFloat32)
+			d = append(d, tokenLogit{int32(i), min(float64(l), math.MaxFloat32)})
 		}
 	}
 	return d
 }
 
-// probs is the softmax.
-func (d dist) probs() map[int32]float64 {
-	top := slices.Max(slices.Collect(maps.Values(d)))
-	sum := 0.0
-	p := map[int32]float64{}
-	for _, id := range slices.Sorted(maps.Keys(d)) {
-		p[id] = math.Exp(d[id] - top)
-		sum += p[id]
+// softmax is the tokens' probabilities. [tokens]
+func (d dist) softmax() []float64 {
+	top := math.Inf(-1)
+	for _, t := range d {
+		top = max(top, t.l)
 	}
-	for id := range p {
-		p[id] /= sum
+	sum := 0.0
+	p := make([]float64, len(d))
+	for i, t := range d {
+		p[i] = math.Exp(t.l - top)
+		sum += p[i]
+	}
+	for i := range p {
+		p[i] /= sum
 	}
 	return p
 }
 
-// by sorts the tokens by f, the smallest first, equals by id.
-func (d dist) by(f func(id int32) float64) []int32 {
-	ids := slices.Sorted(maps.Keys(d))
-	slices.SortStableFunc(ids, func(a, b int32) int {
-		switch x, y := f(a), f(b); {
-		case x < y:
+// probs is softmax by id.
+func (d dist) probs() map[int32]float64 {
+	p := make(map[int32]float64, len(d))
+	for i, x := range d.softmax() {
+		p[d[i].id] = x
+	}
+	return p
+}
+
+// by lists the tokens' indices by key, the smallest first, equals by id. [tokens]
+func (d dist) by(key func(i int) float64) []int {
+	type entry struct {
+		key float64
+		i   int
+	}
+	e := make([]entry, len(d))
+	for i := range e {
+		e[i] = entry{key(i), i}
+	}
+	slices.SortFunc(e, func(a, b entry) int {
+		switch {
+		case a.key < b.key:
 			return -1
-		case x > y:
+		case a.key > b.key:
 			return 1
 		}
-		return 0
+		return a.i - b.i
 	})
+	order := make([]int, len(d))
+	for i := range e {
+		order[i] = e[i].i
+	}
+	return order
+}
+
+// best lists the tokens' indices, the largest logit first.
+func (d dist) best() []int { return d.by(func(i int) float64 { return -d[i].l }) }
+
+// sorted is best as ids.
+func (d dist) sorted() (ids []int32) {
+	for _, i := range d.best() {
+		ids = append(ids, d[i].id)
+	}
 	return ids
 }
 
-func (d dist) sorted() []int32 { return d.by(func(id int32) float64 { return -d[id] }) }
-
-func (d dist) only(ids []int32) dist {
-	e := dist{}
-	for _, id := range ids {
-		e[id] = d[id]
+// only keeps the tokens of these indices.
+func (d dist) only(indices []int) dist {
+	var e dist
+	for _, i := range slices.Sorted(slices.Values(indices)) {
+		e = append(e, d[i])
 	}
 	return e
 }
 
-func (d dist) where(ok func(id int32) bool) dist {
-	return d.only(slices.DeleteFunc(d.sorted(), func(id int32) bool { return !ok(id) }))
+func (d dist) where(ok func(i int) bool) (e dist) {
+	for i, t := range d {
+		if ok(i) {
+			e = append(e, t)
+		}
+	}
+	return e
 }
 
-func (d dist) topK(k int) dist { return d.only(d.sorted()[:min(k, len(d))]) }
+func (d dist) topK(k int) dist { return d.only(d.best()[:min(k, len(d))]) }
 
 // rounding is more than a sum of probabilities in float64 is off here: 50 times 0.01 is to be one half.
 const rounding = 1e-12
 
 func (d dist) topP(limit float64) dist {
-	p, sum := d.probs(), 0.0
-	for i, id := range d.sorted() {
-		if sum += p[id]; sum >= limit-rounding {
-			return d.only(d.sorted()[:i+1])
+	p, sum, best := d.softmax(), 0.0, d.best()
+	for n, i := range best {
+		if sum += p[i]; sum >= limit-rounding {
+			return d.only(best[:n+1])
 		}
 	}
 	return d
 }
 
 func (d dist) minP(limit float64) dist {
-	p := d.probs()
-	best := slices.Max(slices.Collect(maps.Values(p)))
-	return d.where(func(id int32) bool { return p[id] >= limit*best })
+	p := d.softmax()
+	best := slices.Max(p)
+	return d.where(func(i int) bool { return p[i] >= limit*best })
 }
 
 func (d dist) entropy() float64 {
 	h := 0.0
-	for _, p := range d.probs() {
+	for _, p := range d.softmax() {
 		if p > 0 {
 			h -= p * math.Log(p)
 		}
@@ -98,11 +140,11 @@ func (d dist) entropy() float64 {
 }
 
 func (d dist) typical(limit float64) dist {
-	p, h, sum := d.probs(), d.entropy(), 0.0
-	ids := d.by(func(id int32) float64 { return math.Abs(-math.Log(p[id]) - h) })
-	for i, id := range ids {
-		if sum += p[id]; sum > limit+rounding {
-			return d.only(ids[:i+1])
+	p, h, sum := d.softmax(), d.entropy(), 0.0
+	order := d.by(func(i int) float64 { return math.Abs(-math.Log(p[i]) - h) })
+	for n, i := range order {
+		if sum += p[i]; sum > limit+rounding {
+			return d.only(order[:n+1])
 		}
 	}
 	return d
@@ -110,34 +152,33 @@ func (d dist) typical(limit float64) dist {
 
 func (d dist) topNSigma(n float64) dist {
 	mean, variance, top := 0.0, 0.0, math.Inf(-1)
-	for _, l := range d {
-		mean += l / float64(len(d))
-		top = max(top, l)
+	for _, t := range d {
+		mean += t.l / float64(len(d))
+		top = max(top, t.l)
 	}
-	for _, l := range d {
-		variance += (l - mean) * (l - mean) / float64(len(d))
+	for _, t := range d {
+		variance += (t.l - mean) * (t.l - mean) / float64(len(d))
 	}
-	return d.where(func(id int32) bool { return d[id] >= top-n*math.Sqrt(variance) })
+	return d.where(func(i int) bool { return d[i].l >= top-n*math.Sqrt(variance) })
 }
 
 func (d dist) xtc(threshold float64) dist {
-	p := d.probs()
-	ids := d.sorted()
+	p, best := d.softmax(), d.best()
 	n := 0
-	for n < len(ids) && p[ids[n]] >= threshold {
+	for n < len(best) && p[best[n]] >= threshold {
 		n++
 	}
 	if n < 2 {
 		return d
 	}
-	return d.only(ids[n-1:])
+	return d.only(best[n-1:])
 }
 
 func (d dist) each(f func(id int32, l float64) float64) dist {
-	e := dist{}
-	for id, l := range d {
-		if l = f(id, l); l >= -math.MaxFloat32 {
-			e[id] = l
+	var e dist
+	for _, t := range d {
+		if l := f(t.id, t.l); l >= -math.MaxFloat32 {
+			e = append(e, tokenLogit{t.id, l})
 		}
 	}
 	return e
@@ -220,8 +261,8 @@ search:
 
 // mirostat keeps the tokens of at most mu bits.
 func (d dist) mirostat(mu float64) dist {
-	p := d.probs()
-	e := d.where(func(id int32) bool { return -math.Log2(p[id]) <= mu })
+	p := d.softmax()
+	e := d.where(func(i int) bool { return -math.Log2(p[i]) <= mu })
 	if len(e) == 0 {
 		return d.topK(1)
 	}
@@ -235,7 +276,7 @@ func drawn(t *testing.T, ch *Chain, logits []float32) map[int32]float64 {
 		t.Fatal(err)
 	}
 	ch.c.softmax()
-	p := map[int32]float64{}
+	p := make(map[int32]float64, len(ch.c.id))
 	for i, id := range ch.c.id {
 		if _, ok := p[id]; ok {
 			t.Fatalf("token %d is a candidate twice", id)
