@@ -169,12 +169,12 @@ func TestLookupReal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var d drafts
 			m := open(t, name, runtime.Options{Threads: 2})
-			prompt := again(60, 40000, 5)
+			prompt := again(fewer(60, 30), 40000, 5)
 			for i, p := range all {
 				var want []string
 				for _, k := range most {
 					s := session(t, m, runtime.SessionOptions{Context: 1024, Chunk: 32})
-					got := script(t, s, prompt, p, runtime.Generation{Max: 24, Lookup: k}, uint64(i))
+					got := script(t, s, prompt, p, runtime.Generation{Max: fewer(24, 8), Lookup: k}, uint64(i))
 					d.add(s)
 					if k == 0 {
 						want = got
@@ -184,7 +184,7 @@ func TestLookupReal(t *testing.T) {
 					}
 				}
 			}
-			d.some(t, 5)
+			d.some(t, fewer(5, 2))
 		})
 	}
 }
