@@ -52,7 +52,8 @@ func CacheDir() (string, error) {
 // Events tell the caller of Pull what goes on. Any of them may be nil.
 type Events struct {
 	Progress func(done, total int64) // bytes of the file that have come
-	Note     func(text string)       // one line: a source that failed, somebody else's download
+	Note     func(text string)       // one line: somebody else's download
+	Failed   func(Attempt)           // a source that failed when there is another to try; when all did, the error of Pull tells them
 }
 
 func (e Events) progress(done, total int64) {
@@ -197,8 +198,8 @@ func (s *Store) Pull(ctx context.Context, m Model, e Events) (string, error) {
 				m.Name, ErrDiskFull, s.Dir, m.Size)
 		}
 		failed.Tried = append(failed.Tried, Attempt{src, err})
-		if i+1 < len(m.Sources) {
-			e.note("%s: %v; trying the next source", src, err)
+		if i+1 < len(m.Sources) && e.Failed != nil {
+			e.Failed(Attempt{src, err})
 		}
 	}
 	return "", failed

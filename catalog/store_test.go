@@ -193,7 +193,7 @@ func TestDroppedConnection(t *testing.T) {
 	mustPull(t, s, m)
 }
 
-// TestFailover: whatever is wrong with a source, the next one is tried and the reason is told.
+// TestFailover: whatever is wrong with a source, the next one is tried, and only who asks is told the reason.
 func TestFailover(t *testing.T) {
 	other := bytes.Clone(content)
 	other[77]++
@@ -235,12 +235,13 @@ func TestFailover(t *testing.T) {
 			if name == "range of another" {
 				putPart(t, s, m, content[:500])
 			}
-			var notes []string
-			if _, err := s.Pull(context.Background(), m, Events{Note: func(n string) { notes = append(notes, n) }}); err != nil {
+			var failed []Attempt
+			if _, err := s.Pull(context.Background(), m, Events{Note: func(n string) { t.Errorf("note %q", n) },
+				Failed: func(a Attempt) { failed = append(failed, a) }}); err != nil {
 				t.Fatal(err)
 			}
-			if len(notes) != 1 || !strings.Contains(notes[0], c.want) || !strings.Contains(notes[0], c.url) {
-				t.Errorf("notes %q, want one with %q", notes, c.want)
+			if len(failed) != 1 || failed[0].Source.URL != c.url || !strings.Contains(failed[0].Err.Error(), c.want) {
+				t.Errorf("failed %v, want one with %q", failed, c.want)
 			}
 			if len(good.ranges) == 0 {
 				t.Error("the good source was not asked")

@@ -115,10 +115,21 @@ func (a *app) pull(ctx context.Context, store *catalog.Store, m catalog.Model) (
 	}
 	b := a.bar(m.Name, true)
 	defer b.done()
-	return store.Pull(ctx, m, catalog.Events{Progress: b.set, Note: func(text string) {
+	return store.Pull(ctx, m, a.pullEvents(b))
+}
+
+// pullEvents are what of a download is told. That a source cannot be reached is not, as long as there is another, since many machines
+// have only one of them; that one holds another file is.
+func (a *app) pullEvents(b *bar) catalog.Events {
+	return catalog.Events{Progress: b.set, Note: func(text string) {
 		b.done()
 		a.note("%s", text)
-	}})
+	}, Failed: func(f catalog.Attempt) {
+		if errors.Is(f.Err, catalog.ErrHash) {
+			b.done()
+			a.warn("%s: %v; trying the next source", f.Source, f.Err)
+		}
+	}}
 }
 
 func (a *app) pullCommand() *cobra.Command {

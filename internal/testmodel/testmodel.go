@@ -27,7 +27,8 @@ func Path(t testing.TB, name string) string {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	path, err := store.Pull(ctx, m, catalog.Events{Note: func(text string) { t.Log(text) }})
+	path, err := store.Pull(ctx, m, catalog.Events{Note: func(text string) { t.Log(text) },
+		Failed: func(a catalog.Attempt) { t.Logf("%s: %v", a.Source, a.Err) }})
 	if err != nil {
 		t.Fatal(err)
 	}
