@@ -91,7 +91,7 @@ func TestSameBits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ids := tokens(fewer(150, 80), 40000, 7) // in more than one tile of keys, which are 64
 			var want string
-			for seed := range uint64(4) {
+			for seed := range uint64(fewer(4, 3)) {
 				o := runtime.Options{Threads: 1 + int(seed)%3}
 				so := runtime.SessionOptions{Context: 1024, Chunk: []int{256, 7, 64, 33}[seed]}
 				m := open(t, name, o)
@@ -151,10 +151,10 @@ func TestDecodeAllocatesNothing(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			for range fewer(130, 66) {
+			for range fewer(130, 34) {
 				feed() // scratch grows to its size, and the token list past its next doublings
 			}
-			if n := testing.AllocsPerRun(20, feed); n > 0 {
+			if n := testing.AllocsPerRun(fewer(20, 5), feed); n > 0 {
 				t.Errorf("%v allocations per token, want none", n)
 			}
 		})
@@ -184,7 +184,7 @@ func TestTruncatedWhileMapped(t *testing.T) {
 	if err := m.Close(); !errors.Is(err, runtime.ErrInUse) {
 		t.Fatalf("closing a model in use: %v", err)
 	}
-	ids := tokens(40, 40000, 1)
+	ids := tokens(fewer(40, 8), 40000, 1)
 	if err := s.Feed(context.Background(), ids, nil); err != nil {
 		t.Fatal(err)
 	}
