@@ -100,9 +100,15 @@ func (p *Pool) rest(pc *pace) {
 	}
 }
 
-func after(d time.Duration) (<-chan time.Time, func() bool) {
-	t := time.NewTimer(d)
-	return t.C, t.Stop
+// newAfter returns a function like time.After, and how to end the wait, for one wait at a time: it has one timer.
+func newAfter() func(time.Duration) (<-chan time.Time, func() bool) {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	stop := t.Stop // once: a method value is an allocation
+	return func(d time.Duration) (<-chan time.Time, func() bool) {
+		t.Reset(d)
+		return t.C, stop
+	}
 }
 
 // hold binds the calling goroutine to a thread and the thread to CPUs; with nil it undoes that.

@@ -123,6 +123,32 @@ func TestRestEnds(t *testing.T) {
 	}
 }
 
+// TestRestAllocatesNothing: rests share a timer, and one that ended early leaves nothing to the next, which lasts its time.
+func TestRestAllocatesNothing(t *testing.T) {
+	p := NewPool(1)
+	defer p.Close()
+	p.SetPace(Pace{Rest: time.Microsecond})
+	team, leave := p.Pass(context.Background())
+	defer leave()
+	task := &slow{f: &fake{}}
+	if n := testing.AllocsPerRun(100, func() {
+		if err := team.Run(1, 1, task); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations per rest, want none", n)
+	}
+	_, stop := p.after(time.Microsecond)
+	time.Sleep(time.Millisecond) // it is over, and nobody looked
+	stop()
+	start := time.Now()
+	over, _ := p.after(20 * time.Millisecond)
+	<-over
+	if d := time.Since(start); d < 20*time.Millisecond {
+		t.Errorf("a rest of 20 ms took %v", d)
+	}
+}
+
 // TestFewer: the number of workers may change while a pass runs; those that are left out do nothing, and come back.
 func TestFewer(t *testing.T) {
 	p, f := NewPool(4), &fake{}

@@ -88,7 +88,7 @@ type share struct {
 func NewPool(workers int) *Pool {
 	p := &Pool{workers: max(1, workers), pass: make(chan struct{}, 1), idle: make(chan struct{}, 1)}
 	p.back = p.leave
-	p.now, p.after, p.stalls.now = time.Now, after, time.Now
+	p.now, p.after, p.stalls.now = time.Now, newAfter(), time.Now
 	p.all = make([]share, p.workers)
 	p.SetPace(Pace{})
 	p.wake = make([]chan struct{}, p.workers)
