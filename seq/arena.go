@@ -39,8 +39,8 @@ func (a *Arena) Trim() { *a = Arena{} }
 // take returns words of a slab.
 func (a *Arena) take(words int) []uint64 {
 	for ; a.at < len(a.slabs); a.at, a.used = a.at+1, 0 {
-		if a.used == 0 && words > len(a.slabs[a.at]) {
-			a.slabs[a.at] = make([]uint64, words) // nobody has anything of it
+		if a.used == 0 && words > len(a.slabs[a.at]) { // nobody has anything of it, nor of those after it
+			a.fit(words)
 		}
 		if s := a.slabs[a.at]; words <= len(s)-a.used {
 			a.used += words
@@ -50,6 +50,22 @@ func (a *Arena) take(words int) []uint64 {
 	a.slabs = append(a.slabs, make([]uint64, max(words, min(slabWords, int(a.Bytes()/8)))))
 	a.used = words
 	return a.slabs[a.at][:words]
+}
+
+// fit makes the slab that slices are taken from one of at least so many words: the smallest of those after it that suffices, or a new
+// one. Of smollm2:135m's first chunk that leaves 1.1 MB to the collector, where a new one each time left 1.6.
+func (a *Arena) fit(words int) {
+	best := -1
+	for i := a.at + 1; i < len(a.slabs); i++ {
+		if n := len(a.slabs[i]); n >= words && (best < 0 || n < len(a.slabs[best])) {
+			best = i
+		}
+	}
+	if best < 0 {
+		a.slabs[a.at] = make([]uint64, words)
+		return
+	}
+	a.slabs[a.at], a.slabs[best] = a.slabs[best], a.slabs[a.at]
 }
 
 // Scalar is what an arena can hold: plain numbers, no pointers.

@@ -134,3 +134,25 @@ func TestArenaTrim(t *testing.T) {
 		t.Errorf("%d bytes after Trim and a small pass", n)
 	}
 }
+
+// TestArenaExchanges: a slab that is too small for what comes first is exchanged for one after it that is not, and the smallest of those.
+func TestArenaExchanges(t *testing.T) {
+	var a seq.Arena
+	pass := func(sizes ...int) {
+		m := a.Mark()
+		for _, n := range sizes {
+			seq.Take[uint64](&a, n)
+		}
+		a.Release(m)
+	}
+	const k = 1 << 16 // no slab is larger than one slice
+	pass(2*k, 5*k, 4*k, 3*k)
+	held := a.Bytes()
+	if n := testing.AllocsPerRun(1, func() { pass(3*k, 5*k, 4*k, 2*k) }); n != 0 || a.Bytes() != held {
+		t.Errorf("%v allocations for the same slices in another order; %d bytes held, %d before", n, a.Bytes(), held)
+	}
+	pass(6 * k)
+	if more := a.Bytes() - held; more <= 0 || more > 8*4*k {
+		t.Errorf("%d bytes more held after a slice that is %d larger than any", more, 8*k)
+	}
+}
