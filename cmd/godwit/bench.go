@@ -37,7 +37,7 @@ type benchRow struct {
 	KV       int64    `json:"kv_bytes"`
 	Read     float64  `json:"read_gbps"`              // weights and cache, of generation
 	Ops      float64  `json:"gops"`                   //
-	ReadPart *float64 `json:"read_percent,omitempty"` // of the machine's limits; nil: not measured
+	ReadPart *float64 `json:"read_percent,omitempty"` // of the machine's limits beside each repetition, the median; nil: not measured
 	OpsPart  *float64 `json:"gops_percent,omitempty"`
 
 	Peer *benchPeer `json:"peer,omitempty"` // nil: none is compared
@@ -142,7 +142,8 @@ alike; the median counts, and the slowest and the fastest show the spread. The t
 what they are. Unless --reps is 1, the sessions of all depths and plans are held at once.
 
 Beside the speed it tells how many bytes (weights, and of the cache what the tokens see) and operations per second that makes,
-and what part that is of the machine's own limits, which godwit's kernels measure at the end: reading memory, and arithmetic.
+and what part that is of the machine's own limits, which godwit's kernels measure right before and after every run: reading
+memory, and arithmetic. Each repetition is compared with the limits beside it; the median counts.
 
 Of several depths it draws charts of the medians, and --chart writes them as a picture, with the spread.
 
@@ -171,7 +172,7 @@ a program whose threads wait for each other by spinning loses much more to what 
 	f.IntVar(&o.reps, "repeat", 3, "the old name of --reps")
 	f.Lookup("repeat").Hidden = true
 	f.StringVar(&o.plans, "plans", "", "compare `PLANS`, edits as of --plan with | between them, e.g. 'kv=f16|kv=q8_0'; nothing: the model's own")
-	f.BoolVar(&o.noLimits, "no-limits", false, "leave out the machine's own limits, which take two seconds to measure")
+	f.BoolVar(&o.noLimits, "no-limits", false, "leave out the machine's own limits, which take 0.4 seconds beside every run")
 	f.StringVar(&o.chart, "chart", "", "write the chart of speed against depth to `FILE`, .svg or .png")
 	f.StringVar(&o.peer, "peer", "", "measure `PEER` in turns with godwit: llama.cpp, of the Python package llama-cpp-python")
 	f.StringVar(&o.python, "peer-python", "python3", "the Python that has the package, a `PATH` or a name")
@@ -198,16 +199,12 @@ func (a *app) bench(ctx context.Context, name string, o *benchFlags) (err error)
 	if o.peer != "" {
 		result.Peer = peerName + ", " + b.models[0].peer.version
 	}
-	if !o.noLimits { // last: they take memory, which the rows tell
-		bar := a.bar("measuring the machine's limits", false)
-		bar.unit = "parts"
-		result.Limits, err = measureLimits(ctx, b.models[0].Threads(), limitTime, bar.tokens)
-		bar.done()
-		if err != nil {
+	if !o.noLimits {
+		if result.Limits, err = b.meter.limits(ctx, slices.Concat(b.beside...)); err != nil {
 			return err
 		}
 	}
-	result.Rows = b.rows(name, result.Limits)
+	result.Rows = b.rows(name)
 	if low := slices.IndexFunc(result.Rows, func(r benchRow) bool { return r.Peer != nil && r.Peer.CPU < starved }); low >= 0 {
 		a.warn("the threads of %s ran only %.0f%% of the time at depth %d: the machine is busy, and the comparison says little", peerName,
 			result.Rows[low].Peer.CPU, result.Rows[low].Depth)
@@ -258,7 +255,7 @@ func (a *app) benchText(j *benchJSON, o *benchFlags) error {
 	fmt.Fprintf(&t, "start-up %s ms; memory: peak %s, not of files %s\n", short(j.Rows[0].Startup), size(last.PeakRSS), size(last.Anon))
 	if l := j.Limits; l != nil {
 		fmt.Fprintf(&t, "limits of %s (of one):\n", threadCount(l.Threads))
-		fmt.Fprintf(&t, "  reading memory           %6s GB/s\n", short(l.Read))
+		fmt.Fprintf(&t, "  reading memory           %6s GB/s (beside the runs %s–%s)\n", short(l.Read), short(l.ReadMin), short(l.ReadMax))
 		for _, r := range []struct {
 			what     string
 			all, one float64

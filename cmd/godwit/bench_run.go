@@ -22,14 +22,16 @@ type benchCell struct {
 type benchRun struct {
 	a       *app
 	o       *benchFlags
-	models  []*benchModel // one for each plan
-	cells   []benchCell   // in the order of the rows
-	tps     [][]float64   // [cells, repetitions so far]
-	ttft    [][]float64   // milliseconds, [cells, repetitions so far]
-	peerTPS [][]float64   // [cells, repetitions so far]
-	peerCPU [][]float64   // percent, [cells, repetitions so far]
-	tokens  []int32       // of no meaning: no step depends on what they are, [most that are read at once]
-	facts   []benchFacts  // [cells], of the last repetition
+	models  []*benchModel  // one for each plan
+	cells   []benchCell    // in the order of the rows
+	tps     [][]float64    // [cells, repetitions so far]
+	ttft    [][]float64    // milliseconds, [cells, repetitions so far]
+	peerTPS [][]float64    // [cells, repetitions so far]
+	peerCPU [][]float64    // percent, [cells, repetitions so far]
+	tokens  []int32        // of no meaning: no step depends on what they are, [most that are read at once]
+	facts   []benchFacts   // [cells], of the last repetition
+	meter   *limitMeter    // nil: no limits are measured
+	beside  [][]limitRates // [cells, repetitions so far]; nothing without a meter
 
 	measured func(cell int) // told of every measurement; nil: nobody is
 }
@@ -75,7 +77,7 @@ func (b *benchRun) open(ctx context.Context, path string) error {
 	}
 	b.cells = b.o.cells(len(b.models))
 	b.tps, b.ttft = make([][]float64, len(b.cells)), make([][]float64, len(b.cells))
-	b.peerCPU = make([][]float64, len(b.cells))
+	b.peerCPU, b.beside = make([][]float64, len(b.cells)), make([][]limitRates, len(b.cells))
 	b.peerTPS, b.facts = make([][]float64, len(b.cells)), make([]benchFacts, len(b.cells))
 	if b.o.peer != "" {
 		if err := b.startPeers(ctx, path); err != nil {
@@ -84,6 +86,12 @@ func (b *benchRun) open(ctx context.Context, path string) error {
 	}
 	for _, m := range b.models {
 		if err := b.warm(ctx, m); err != nil {
+			return err
+		}
+	}
+	if !b.o.noLimits {
+		var err error
+		if b.meter, err = newLimitMeter(ctx, b.models[0].Threads()); err != nil {
 			return err
 		}
 	}
@@ -150,6 +158,9 @@ func (f *benchFlags) cells(plans int) (cells []benchCell) {
 }
 
 func (b *benchRun) close() {
+	if b.meter != nil {
+		b.meter.close()
+	}
 	for _, m := range b.models {
 		for d := range m.sessions {
 			m.end(d)
@@ -238,13 +249,31 @@ func (b *benchRun) session(ctx context.Context, c benchCell, label string) (*god
 	return s, s.Rewind(ctx, depth, bar.tokens)
 }
 
-// measure takes a cell's times once.
+// measure takes a cell's times once, and the machine's limits right before and after it.
 func (b *benchRun) measure(ctx context.Context, i int, label string) error {
 	c := b.cells[i]
 	s, err := b.session(ctx, c, label)
 	if err != nil {
 		return err
 	}
+	if b.meter == nil {
+		return b.timed(ctx, i, s, label)
+	}
+	before, err := b.meter.beside(ctx)
+	if err != nil {
+		return err
+	}
+	if err := b.timed(ctx, i, s, label); err != nil {
+		return err
+	}
+	after, err := b.meter.beside(ctx)
+	b.beside[i] = append(b.beside[i], before.mean(after))
+	return err
+}
+
+// timed takes a cell's times once, from its session as it stands.
+func (b *benchRun) timed(ctx context.Context, i int, s *godwit.Session, label string) error {
+	c := b.cells[i]
 	m, depth, n := b.models[c.plan], b.o.depths[c.depth], b.o.prompt
 	step := func(bar *bar) error { return s.Feed(ctx, b.tokens[:n], bar.tokens) }
 	kind := "reading"
@@ -281,6 +310,9 @@ func (b *benchRun) measure(ctx context.Context, i int, label string) error {
 	b.tps[i] = append(b.tps[i], float64(n)/took.Seconds())
 	b.ttft[i] = append(b.ttft[i], 1e3*ttft.Seconds())
 	b.facts[i] = benchFacts{Stats: s.Stats(), perToken: perToken(m.Model, depth, n, c.gen, b.a.exact)}
+	for _, bytes := range []*int64{&b.facts[i].PeakRSS, &b.facts[i].Anon} { // 0 where the system does not tell
+		*bytes = max(0, *bytes-b.meter.bytes())
+	}
 	return nil
 }
 
@@ -298,7 +330,7 @@ func perToken(m *godwit.Model, depth, n int, gen, exact bool) (sum godwit.Cost) 
 }
 
 // rows sums up the repetitions.
-func (b *benchRun) rows(name string, limits *benchLimits) []benchRow {
+func (b *benchRun) rows(name string) []benchRow {
 	rows := []benchRow{}
 	for i, c := range b.cells {
 		m, f, s := b.models[c.plan], b.facts[i], spreadOf(b.tps[i])
@@ -314,8 +346,8 @@ func (b *benchRun) rows(name string, limits *benchLimits) []benchRow {
 		if b.o.peer != "" {
 			r.Peer = newBenchPeer(b.tps[i], b.peerTPS[i], b.peerCPU[i])
 		}
-		if limits != nil {
-			read, ops := limits.share(f.perToken, s.median)
+		if b.meter != nil {
+			read, ops := shares(b.beside[i], f.perToken, b.tps[i])
 			if !c.gen {
 				read = 0 // a chunk shares what it reads
 			}

@@ -136,37 +136,97 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// TestLimits: every limit is measured, and an interrupt ends it at once.
+// TestLimits: every limit is measured, beside each run or at the end, and an interrupt ends it at once.
 func TestLimits(t *testing.T) {
-	parts := 0
-	l, err := measureLimits(context.Background(), 2, time.Millisecond, func(int, int) { parts++ })
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	m, err := newLimitMeter(ctx, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, x := range []float64{l.Read, l.Mul, l.Mul1, l.Dot, l.Dot1, l.Float, l.Float1} {
+	defer m.close()
+	r, err := m.beside(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := m.limits(ctx, []limitRates{r, {r.read * 2, r.mul * 2, r.float * 2}, {r.read * 4, r.mul * 4, r.float * 4}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []float64{r.read, r.mul, r.float, l.Mul1, l.Dot, l.Dot1, l.Float1} {
 		if x < 1e-3 || x > 1e6 {
-			t.Errorf("%+v", l)
+			t.Errorf("%+v, %+v", r, l)
 			break
 		}
 	}
-	if l.Threads != 2 || parts != 7 {
-		t.Errorf("%d threads, %d parts", l.Threads, parts)
+	if l.Threads != 2 || l.ReadMin != r.read || l.Read != 2*r.read || l.ReadMax != 4*r.read || l.Mul != 2*r.mul || l.Float != 2*r.float {
+		t.Errorf("%+v of %+v", l, r)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	_, err = measureLimits(ctx, 1, time.Hour, func(int, int) {
-		time.AfterFunc(10*time.Millisecond, cancel)
-	})
-	if !errors.Is(err, context.Canceled) {
+	defer func(d time.Duration) { limitTime = d }(limitTime)
+	limitTime = time.Hour
+	time.AfterFunc(10*time.Millisecond, cancel)
+	if _, err = m.beside(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if _, err = m.limits(ctx, []limitRates{r}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
 
-// TestShare: of 2 GB and 3·10⁹ operations a second.
-func TestShare(t *testing.T) {
-	l := &benchLimits{Read: 8, Mul: 10, Float: 4}
-	read, ops := l.share(godwit.Cost{Weights: 15e6, Cache: 5e6, IntOps: 20e6, FloatOps: 10e6}, 100)
-	if read != 25 || math.Abs(ops-(20+25)) > 1e-9 {
-		t.Errorf("%g%% of reading, %g%% of arithmetic; want 25 and 45", read, ops)
+// TestShares: a repetition is compared with the limits beside it. Of 2 GB (weights and cache) and 2·10⁹ and 10⁹ operations for 100 tokens.
+func TestShares(t *testing.T) {
+	per := godwit.Cost{Weights: 15e6, Cache: 5e6, IntOps: 20e6, FloatOps: 10e6}
+	near := func(name string, got, want float64) {
+		if math.Abs(got-want) > 1e-9 {
+			t.Errorf("%s: %g%%, want %g", name, got, want)
+		}
+	}
+	r := limitRates{read: 8, mul: 10, float: 4}
+	read, ops := r.share(per, 100)
+	near("reading", read, 25)
+	near("arithmetic", ops, 20+25)
+	// The machine was twice as fast in the second repetition, and so were the tokens; the third had neighbours in the middle of it.
+	read, ops = shares([]limitRates{r, {16, 20, 8}, r}, per, []float64{100, 200, 60})
+	near("reading", read, 25)
+	near("arithmetic", ops, 45)
+	if m := r.mean(limitRates{16, 30, 6}); m != (limitRates{12, 20, 5}) {
+		t.Errorf("mean %+v", m)
+	}
+}
+
+// TestBenchLimits: the limits are measured beside every run of every cell, and their memory is not counted.
+func TestBenchLimits(t *testing.T) {
+	a := &app{in: strings.NewReader(""), out: &bytes.Buffer{}, err: &bytes.Buffer{}}
+	b := &benchRun{a: a, o: &benchFlags{prompt: 2, gen: 2, reps: 3, depths: []int{0, 4}}}
+	if err := b.open(context.Background(), tiny(t)); err != nil {
+		t.Fatal(err)
+	}
+	defer b.close()
+	before, err := b.models[0].NewSession(godwit.SessionOptions{Context: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer before.Close()
+	anon := before.Stats().Anon
+	if err := b.run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	rows := b.rows("tiny")
+	for i, r := range rows {
+		if len(b.beside[i]) != 3 {
+			t.Errorf("row %d: limits beside %d of 3 repetitions", i, len(b.beside[i]))
+			continue
+		}
+		read, ops := shares(b.beside[i], b.facts[i].perToken, b.tps[i])
+		if r.Gen == 0 {
+			read = 0
+		}
+		if r.ReadPart == nil || *r.ReadPart != read || r.OpsPart == nil || *r.OpsPart != ops || ops <= 0 || (read > 0) != (r.Gen > 0) {
+			t.Errorf("row %d: %+v, want %g and %g", i, r, read, ops)
+		}
+		if runtime.GOOS == "linux" && (r.Anon > anon-b.meter.bytes()/2 || r.PeakRSS < 1<<20) {
+			t.Errorf("row %d: %d bytes, %d with what the limits take; at most %d", i, r.Anon, anon, r.PeakRSS)
+		}
 	}
 }
 
