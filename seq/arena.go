@@ -53,7 +53,7 @@ func (a *Arena) take(words int) []uint64 {
 }
 
 // fit makes the slab that slices are taken from one of at least so many words: the smallest of those after it that suffices, or a new
-// one. Of smollm2:135m's first chunk that leaves 1.1 MB to the collector, where a new one each time left 1.6.
+// one. A new one each time left 1.6 MB of smollm2:135m's first chunk to the collector.
 func (a *Arena) fit(words int) {
 	best := -1
 	for i := a.at + 1; i < len(a.slabs); i++ {
