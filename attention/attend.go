@@ -24,24 +24,27 @@ var minusInf = float32(math.Inf(-1))
 
 // job is one step of one session. It is the team's task, in one of three phases.
 type job struct {
-	s     *state
-	at    *seq.Step
-	phase phase
-	out   []float32 // [N, Heads, VDim]
-	q     []float32 // [N, Heads, Dim]
-	k     []float32 // [N, KVHeads, Dim]
-	v     []float32 // [N, KVHeads, VDim]
-	turn  []float32 // [N, width] what each row's position contributes
-	width int
-	items []item    // [wave] the blocks being shared out
-	parts []softmax // [wave] their results
-	heads []head    // [KVHeads]
+	s       *state
+	at      *seq.Step
+	phase   phase
+	out     []float32 // [N, Heads, VDim]
+	q       []float32 // [N, Heads, Dim]
+	k       []float32 // [N, KVHeads, Dim]
+	v       []float32 // [N, KVHeads, VDim]
+	turn    []float32 // [N, width] what each row's position contributes
+	width   int
+	staged  []byte    // [tiles, KVHeads] near tiles of a large step; nil: they are in the ring
+	stageAt int       // the first of them
+	items   []item    // [wave] the blocks being shared out
+	parts   []softmax // [wave] their results
+	heads   []head    // [KVHeads]
 }
 
 type phase int
 
 const (
 	storing  phase = iota // items are rows
+	sealing               // items are (tile that became full, KV head)
 	tiling                // items are (query tile, KV head), the last tile first
 	blocking              // items are j.items
 )
@@ -73,17 +76,25 @@ type queries struct {
 // worker is the scratch of one worker. A tile's rows are its queries × the heads of the group.
 type worker struct {
 	queries
-	s    []float32 // [rows, Tile] logits, then their exponentials
-	key  []float32 // [Dim, Tile]
-	val  []float32 // [Tile, VDim]
-	part softmax   // of the block
-	sum  softmax   // of the blocks so far
-	runs []seq.Run // what the tile's queries see, one query after the other
+	s      []float32 // [rows, Tile] logits, then their exponentials
+	key    []float32 // [Dim, Tile]
+	val    []float32 // [Tile, VDim]
+	part   softmax   // of the block
+	sum    softmax   // of the blocks so far
+	row0   int       // the first query's row of the step
+	far    sight     // what the queries see in the store of all rows
+	near   sight     // what they see in the near store instead
+	*sight           // one of these, in the present tile
+	ints             // of integer tiles
+}
+
+// sight is what the queries of a query tile see of a store.
+type sight struct {
+	runs []seq.Run // one query after the other
 	see  []view    // [queries]
 	both seq.Run   // what all the queries see, at least: their first runs have it in common
 	full bool      // all queries see all of the present tile; see is not filled in for it
-	row0 int       // the first query's row of the step
-	ints           // of integer tiles
+	tile int       // the next tile of which any is seen; −1: none
 }
 
 // view is what one query sees.
@@ -105,24 +116,35 @@ func (s *state) run(j job, at *seq.Step) error {
 	}
 	s.job = j
 	s.extend(s.n + at.N)
+	s.job.scratch()
+	s.job.stage()
 	if at.N < 8 {
 		s.job.Do(0, 0, at.N) // less work than waking anyone
 	} else if err := at.Team.Run(at.N, 32, &s.job); err != nil {
 		return err
 	}
-	s.job.scratch()
-	if at.N*c.group <= slimRows {
-		return s.job.blocks()
+	if err := s.job.seals(); err != nil {
+		return err
 	}
-	s.job.phase = tiling
-	return at.Team.Run((at.N+c.height-1)/c.height*sh.KVHeads, 1, &s.job)
+	if at.N*c.group <= slimRows {
+		if err := s.job.blocks(); err != nil {
+			return err
+		}
+	} else {
+		s.job.phase = tiling
+		if err := at.Team.Run((at.N+c.height-1)/c.height*sh.KVHeads, 1, &s.job); err != nil {
+			return err
+		}
+	}
+	s.job.unstage()
+	return nil
 }
 
 // scratch takes every worker's memory.
 func (j *job) scratch() {
 	s, c, sh, mem := j.s, j.s.core, j.s.core.shape, j.at.Mem
 	for len(s.work) < j.at.Team.Workers() {
-		s.work = append(s.work, worker{see: make([]view, c.height)})
+		s.work = append(s.work, worker{far: sight{see: make([]view, c.height)}, near: sight{see: make([]view, c.height)}})
 	}
 	rows := min(c.height, j.at.N) * c.group
 	for i := range s.work[:j.at.Team.Workers()] {
@@ -151,6 +173,16 @@ func (j *job) takeQueries(rows int) (q queries) {
 func takeSoftmax(mem *seq.Arena, rows, dim int) softmax {
 	m := seq.Take[float32](mem, rows*(dim+3))
 	return softmax{max: m[:rows], sum: m[rows : 2*rows], f: m[2*rows : 3*rows], out: m[3*rows:]}
+}
+
+// seals encodes the tiles that the step made full, where codecs encode whole tiles.
+func (j *job) seals() error {
+	c := j.s.core
+	if c.keySeal == nil && c.valSeal == nil {
+		return nil
+	}
+	j.phase = sealing
+	return j.at.Team.Run((j.s.n/Tile-j.at.First/Tile)*c.shape.KVHeads, 1, j)
 }
 
 // blocks serves steps of few rows: the blocks of all heads are shared out, and their results merged in order.
@@ -216,7 +248,9 @@ func (j *job) Do(worker, lo, hi int) {
 	for i := lo; i < hi; i++ {
 		switch j.phase {
 		case storing:
-			j.store(i)
+			j.store(&j.s.work[worker], i)
+		case sealing:
+			j.seal(&j.s.work[worker], j.at.First/Tile+i/sh.KVHeads, i%sh.KVHeads)
 		case tiling:
 			height := j.s.core.height
 			last := (j.at.N - 1) / height
@@ -231,7 +265,7 @@ func (j *job) Do(worker, lo, hi int) {
 }
 
 // store puts the keys and values of a row into the cache.
-func (j *job) store(r int) {
+func (j *job) store(w *worker, r int) {
 	c, sh := j.s.core, j.s.core.shape
 	row := j.at.First + r
 	var turn []float32
@@ -248,9 +282,17 @@ func (j *job) store(r int) {
 		if c.pos != nil {
 			c.pos.Apply(k, turn)
 		}
+		v := j.v[(r*sh.KVHeads+h)*sh.VDim:][:sh.VDim]
 		key, value := j.s.tile(row/Tile, h)
-		c.key.Put(key, row%Tile, k)
-		c.value.Put(value, row%Tile, j.v[(r*sh.KVHeads+h)*sh.VDim:][:sh.VDim])
+		if c.keySeal == nil {
+			c.key.Put(key, row%Tile, k)
+		}
+		if c.valSeal == nil {
+			c.value.Put(value, row%Tile, v)
+		}
+		if c.near != nil {
+			j.storeNear(w, row, h, k, v)
+		}
 	}
 }
 
@@ -275,39 +317,65 @@ func (j *job) attend(w *worker, head, r0 int) {
 
 // look asks the span what n queries see, from row r0 of the step on.
 func (j *job) look(w *worker, head, r0, n int) {
-	spans := j.s.core.layer.Span
-	span := spans[head%len(spans)]
-	w.runs, w.row0 = w.runs[:0], r0
-	w.both = seq.Run{Hi: math.MaxInt32}
+	c := j.s.core
+	span := c.layer.Span[head%len(c.layer.Span)]
+	w.row0 = r0
+	w.far.reset()
+	w.near.reset()
 	for i := range n {
 		q := seq.Pos(j.at.First + r0 + i)
-		old := len(w.runs)
-		w.runs = span.Runs(w.runs, q, q+1)
-		w.see[i] = view{next: old, end: len(w.runs)}
-		if old == len(w.runs) {
-			w.both.Hi = 0
-			continue
+		far, near := len(w.far.runs), len(w.near.runs)
+		w.far.runs = span.Runs(w.far.runs, q, q+1)
+		if c.near != nil {
+			c.split(&w.far, &w.near, far, q)
+			w.near.query(i, near)
 		}
-		w.both.Lo, w.both.Hi = max(w.both.Lo, w.runs[old].Lo), min(w.both.Hi, w.runs[old].Hi)
+		w.far.query(i, far)
 	}
 }
 
+func (s *sight) reset() { s.runs, s.both, s.tile = s.runs[:0], seq.Run{Hi: math.MaxInt32}, -1 }
+
+// query notes that the runs from old on are what query i sees.
+func (s *sight) query(i, old int) {
+	s.see[i] = view{next: old, end: len(s.runs)}
+	if old == len(s.runs) {
+		s.both.Hi = 0
+		return
+	}
+	s.both.Lo, s.both.Hi = max(s.both.Lo, s.runs[old].Lo), min(s.both.Hi, s.runs[old].Hi)
+}
+
 // all reports whether all queries see all of tile t. Most tiles of a long past are like that.
-func (w *worker) all(t int) bool { return int(w.both.Lo) <= t*Tile && (t+1)*Tile <= int(w.both.Hi) }
+func (s *sight) all(t int) bool { return int(s.both.Lo) <= t*Tile && (t+1)*Tile <= int(s.both.Hi) }
 
 // next returns the first tile from t on in which one of n queries sees anything, or −1. It only goes forward.
 func (w *worker) next(n, t int) int {
-	if w.all(t) {
+	w.far.tile = w.far.next(n, t)
+	if len(w.near.runs) == 0 {
+		return w.far.tile
+	}
+	if w.near.tile = w.near.next(n, t); w.far.tile < 0 {
+		return w.near.tile
+	}
+	if w.near.tile < 0 {
+		return w.far.tile
+	}
+	return min(w.far.tile, w.near.tile)
+}
+
+func (s *sight) next(n, t int) int {
+	if s.all(t) {
 		return t
 	}
 	best := -1
-	for i := range w.see[:n] {
-		v := &w.see[i]
-		for v.next < v.end && int(w.runs[v.next].Hi) <= t*Tile {
+	for i := range s.see[:n] {
+		v := &s.see[i]
+		for v.next < v.end && int(s.runs[v.next].Hi) <= t*Tile {
 			v.next++
 		}
 		if v.next < v.end {
-			if at := max(t, int(w.runs[v.next].Lo)/Tile); best < 0 || at < best {
+			if at := max(t, int(s.runs[v.next].Lo)/Tile); best < 0 || at < best {
 				best = at
 			}
 		}
@@ -352,46 +420,54 @@ func (c *Core) begin(m softmax, head int) {
 func (j *job) block(w *worker, m softmax, head, n, t int) int {
 	m.clear()
 	for end := (t/block + 1) * block; t >= 0 && t < end; t = w.next(n, t+1) {
-		j.tile(w, m, head, n, t)
+		if w.far.tile == t {
+			key, value := j.s.tile(t, head)
+			w.sight = &w.far
+			j.tile(w, m, &j.s.core.coded, key, value, head, n, t)
+		}
+		if w.near.tile == t {
+			key, value := j.s.nearTile(t, head)
+			w.sight = &w.near
+			j.tile(w, m, j.s.core.near, key, value, head, n, t)
+		}
 	}
 	return t
 }
 
 // tile adds one tile of keys and values.
-func (j *job) tile(w *worker, m softmax, head, n, t int) {
+func (j *job) tile(w *worker, m softmax, d *coded, key, value []byte, head, n, t int) {
 	c, sh, g := j.s.core, j.s.core.shape, j.s.core.group
 	from, to, last := 0, n, Tile
 	if w.full = w.all(t); !w.full {
 		from, to, last = w.visit(n, t)
 	}
-	key, value := j.s.tile(t, head)
 	rows := (to - from) * g
 	logits := w.s[from*g*Tile : to*g*Tile]
 	switch {
-	case c.keyInts != nil && !j.at.Exact:
-		c.intLogits(logits, w, key, from*g, rows)
-	case c.keyMul != nil && rows <= few:
+	case d.keyInts != nil && !j.at.Exact:
+		c.intLogits(d, logits, w, key, from*g, rows)
+	case d.keyMul != nil && rows <= few:
 		clear(logits)
-		c.keyMul.MulAdd(logits, w.q[from*g*sh.Dim:], key, 0, rows, sh.Dim, Tile, sh.Dim, Tile)
+		d.keyMul.MulAdd(logits, w.q[from*g*sh.Dim:], key, 0, rows, sh.Dim, Tile, sh.Dim, Tile)
 	default:
 		clear(logits)
-		c.key.Get(w.key, key, last)
+		d.key.Get(w.key, key, last)
 		vec.MulAdd(logits, w.q[from*g*sh.Dim:], w.key, rows, sh.Dim, Tile, sh.Dim, Tile, Tile)
 	}
 	if !w.full || c.layer.Score.Softcap != 0 || c.bias != nil {
 		j.shape(w, head, from, to, t)
 	}
 	m.add(w.s, from*g, to*g, sh.VDim)
-	if c.valInts != nil && !j.at.Exact {
-		j.intValues(w, m, value, from, to, t)
+	if d.valInts != nil && !j.at.Exact {
+		j.intValues(d, w, m, value, from, to, t)
 		return
 	}
-	if c.valMul == nil || rows > few {
-		c.value.Get(w.val, value, last)
+	if d.valMul == nil || rows > few {
+		d.value.Get(w.val, value, last)
 		value = nil
 	}
 	if w.full {
-		j.values(w, m, value, 0, n, 0, Tile)
+		j.values(w, m, d, value, 0, n, 0, Tile)
 		return
 	}
 	for i := from; i < to; {
@@ -406,10 +482,10 @@ func (j *job) tile(w *worker, m softmax, head, n, t int) {
 				if int(r.Lo) >= (t+1)*Tile {
 					break
 				}
-				j.values(w, m, value, i, e, max(int(r.Lo)-t*Tile, 0), min(int(r.Hi)-t*Tile, Tile))
+				j.values(w, m, d, value, i, e, max(int(r.Lo)-t*Tile, 0), min(int(r.Hi)-t*Tile, Tile))
 			}
 		} else {
-			j.values(w, m, value, i, e, lo, hi)
+			j.values(w, m, d, value, i, e, lo, hi)
 		}
 		i = e
 	}
@@ -436,20 +512,20 @@ func (j *job) shape(w *worker, head, from, to, t int) {
 }
 
 // values adds the weighted values of the tile's rows [lo, hi) to the results of queries [i, e). A nil tile is in w.val.
-func (j *job) values(w *worker, m softmax, tile []byte, i, e, lo, hi int) {
+func (j *job) values(w *worker, m softmax, d *coded, tile []byte, i, e, lo, hi int) {
 	g, dim := j.s.core.group, j.s.core.shape.VDim
 	out, p := m.out[i*g*dim:], w.s[i*g*Tile+lo:]
 	switch {
 	case lo >= hi:
 	case tile != nil:
-		j.s.core.valMul.MulAdd(out, p, tile, lo, (e-i)*g, hi-lo, dim, Tile, dim)
+		d.valMul.MulAdd(out, p, tile, lo, (e-i)*g, hi-lo, dim, Tile, dim)
 	default:
 		vec.MulAdd(out, p, w.val[lo*dim:], (e-i)*g, hi-lo, dim, Tile, dim, dim)
 	}
 }
 
 // visit finds what the queries see of tile t: queries [from, to) see something, all of it in the tile's first last rows.
-func (w *worker) visit(n, t int) (from, to, last int) {
+func (w *sight) visit(n, t int) (from, to, last int) {
 	from = n
 	for i := range w.see[:n] {
 		v := &w.see[i]
@@ -477,7 +553,7 @@ func (w *worker) visit(n, t int) (from, to, last int) {
 }
 
 // mask makes the logits that a query does not see −∞.
-func (w *worker) mask(s []float32, v *view, t int) {
+func (w *sight) mask(s []float32, v *view, t int) {
 	done := 0
 	for _, r := range w.runs[v.next:v.end] {
 		lo, hi := max(int(r.Lo)-t*Tile, 0), min(int(r.Hi)-t*Tile, Tile)

@@ -16,6 +16,9 @@ type ints struct {
 	scale   []float32 // [Tile] of values
 	visible []float32 // [Tile] the same, 0 for rows that the query does not see
 	rest    []float32 // [rows, 16] results of the last panel if it is not full
+	keyQ    []int8    // [rows, padded Dim] queries times the channels' scales
+	keyMeta []i8.Meta // [rows, padded Dim/32]
+	channel []float32 // [2, padded Dim] scales and offsets of channels
 	room    []int8    // [Room] a tile of keys or values, unpacked
 }
 
@@ -26,8 +29,13 @@ func (c *Core) takeInts(mem *seq.Arena, rows int) (w ints) {
 	room := 0
 	if c.keyInts != nil {
 		room = c.keyInts.Room()
-		if dim := c.padded(); dim != c.shape.Dim {
+		dim := c.padded()
+		if dim != c.shape.Dim {
 			w.row = seq.Take[float32](mem, dim)
+		}
+		if c.keyChan != nil {
+			w.keyQ, w.keyMeta = seq.Take[int8](mem, rows*dim), i8.Metas(seq.Take[uint64](mem, rows*dim/i8.Group))
+			w.channel = seq.Take[float32](mem, 2*dim)
 		}
 	}
 	if c.valInts != nil {
@@ -57,30 +65,68 @@ func (c *Core) quantize(q *queries, row []float32, rows int) {
 }
 
 // intLogits sets s[rows, Tile] to the products of the worker's queries from row from on with a tile of keys.
-func (c *Core) intLogits(s []float32, w *worker, tile []byte, from, rows int) {
+func (c *Core) intLogits(d *coded, s []float32, w *worker, tile []byte, from, rows int) {
 	pad := c.padded()
-	if c.keyNibs != nil && i8.Nibbles(rows) {
-		if keys, scales := c.keyNibs.Nibbles(tile); keys != nil {
+	if d.keyChan != nil {
+		c.channelLogits(d, s, w, tile, from, rows)
+		return
+	}
+	if d.keyNibs != nil && i8.Nibbles(rows) {
+		if keys, scales := d.keyNibs.Nibbles(tile); keys != nil {
 			i8.Dot4(s, Tile, w.codes[from*pad:], w.meta[from*pad/i8.Group:], keys, scales, rows, pad)
 			return
 		}
 	}
-	keys, scales := c.keyInts.Ints(tile, w.room)
+	keys, scales := d.keyInts.Ints(tile, w.room)
 	i8.Dot(s, Tile, w.codes[from*pad:], w.meta[from*pad/i8.Group:], keys, scales, rows, pad)
 }
 
+// channelLogits is intLogits of keys that are scaled by channel: the queries take the scales, and their products with the offsets
+// are the same for all rows of the tile.
+func (c *Core) channelLogits(d *coded, s []float32, w *worker, tile []byte, from, rows int) {
+	dim, pad := c.shape.Dim, c.padded()
+	scale, low := w.channel[:pad], w.channel[pad:]
+	scales, lows := d.keyChan.Channels(tile)
+	vec.F16ToF32(scale, scales)
+	vec.F16ToF32(low, lows)
+	q := w.queries.q[from*dim : (from+rows)*dim]
+	if dim == pad {
+		i8.Weigh(w.keyQ, w.keyMeta, q, scale)
+	}
+	for r := range rows {
+		row := q[r*dim:][:dim]
+		if dim != pad {
+			clear(w.row)
+			copy(w.row, row)
+			i8.Weigh(w.keyQ[r*pad:], w.keyMeta[r*pad/i8.Group:], w.row, scale)
+		}
+		offset := vec.Dot(row, low[:dim])
+		for t := range s[r*Tile:][:Tile] {
+			s[r*Tile+t] = offset
+		}
+	}
+	if d.keyNibs != nil && i8.Nibbles(rows) {
+		if keys, _ := d.keyNibs.Nibbles(tile); keys != nil {
+			i8.MulAdd4(s, Tile, w.keyQ, w.keyMeta, keys, rows, pad)
+			return
+		}
+	}
+	keys, _ := d.keyInts.Ints(tile, w.room)
+	i8.MulAdd(s, Tile, w.keyQ, w.keyMeta, keys, rows, pad)
+}
+
 // intValues adds the weighted values of a tile to the results of queries [from, to). The weights are in w.s.
-func (j *job) intValues(w *worker, m softmax, tile []byte, from, to, t int) {
+func (j *job) intValues(d *coded, w *worker, m softmax, tile []byte, from, to, t int) {
 	c, n := j.s.core, &w.ints
 	g, dim := c.group, c.shape.VDim
 	var nibbles []byte
 	var values []int8
 	var scales []uint16
-	if c.valNibs != nil && i8.Nibbles((to-from)*g) {
-		nibbles, scales = c.valNibs.Nibbles(tile)
+	if d.valNibs != nil && i8.Nibbles((to-from)*g) {
+		nibbles, scales = d.valNibs.Nibbles(tile)
 	}
 	if nibbles == nil {
-		values, scales = c.valInts.Ints(tile, n.room)
+		values, scales = d.valInts.Ints(tile, n.room)
 	}
 	vec.F16ToF32(n.scale, scales)
 	if w.full {

@@ -84,11 +84,26 @@ type Nibbles interface {
 	Nibbles(tile []byte) (nibbles []byte, scales []uint16)
 }
 
+// Channels is Integers of keys with a scale and an offset for each channel instead of scales for rows: channel c of a key is its
+// integer times scale[c], plus low[c]. Ints are the same panels, Nibbles panels for i8.MulAdd4.
+type Channels interface {
+	Integers
+	Channels(tile []byte) (scale, low []uint16) // [padded dim]
+}
+
 // Turned is Rows that hold vectors in another orthonormal basis than they are put in. Queries are turned into that of keys, the
 // sums of values back from theirs.
 type Turned interface {
 	Turn(x []float32) // one vector, into the basis of the tiles
 	Back(x []float32) // and back
+}
+
+// Sealer is Rows that encode a tile at once, when it is full, so that a channel's scale can be one for all its rows. Until then,
+// and as long as a query is close, rows are read from the layer's near store.
+type Sealer interface {
+	Rows
+	// Seal encodes a tile: of keys x[dim, Tile], of values x[Tile, dim], in the basis of the tiles.
+	Seal(tile []byte, x []float32)
 }
 
 // Layout says where tiles live.
@@ -139,6 +154,7 @@ type Layer struct {
 	Pos    Scheme // nil: none
 	Key    Codec  // nil: f16
 	Value  Codec  // nil: f16
+	Near   Span   // rows that queries read from a second store, in f16; nil: nearDefault where a codec asks for it, else none
 	Layout Layout // nil: ring when the span is bounded, else grow
 	Score  Score
 }
@@ -169,9 +185,11 @@ func (s Shape) check() error {
 }
 
 // reach returns how far the layer's spans see together.
-func (l Layer) reach() Reach {
-	r := Reach{Bounded: len(l.Span) > 0}
-	for _, s := range l.Span {
+func (l Layer) reach() Reach { return reach(l.Span) }
+
+func reach(spans []Span) Reach {
+	r := Reach{Bounded: len(spans) > 0}
+	for _, s := range spans {
 		b, ok := s.(Reacher)
 		if !ok {
 			return Reach{}
@@ -195,6 +213,9 @@ func (l Layer) filled() Layer {
 	}
 	if l.Value == nil {
 		l.Value = F16{}
+	}
+	if l.Near == nil {
+		l.Near = nearOf(l.Key, l.Value)
 	}
 	if l.Layout == nil {
 		if l.Layout = (Grow{}); l.reach().Bounded {

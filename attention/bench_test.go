@@ -65,7 +65,7 @@ func BenchmarkDecode(b *testing.B) {
 								b.Fatal(err)
 							}
 						}
-						b.SetBytes(int64(depth) * int64(r.c.slot()) / Tile)
+						b.SetBytes(int64(depth) * int64(r.c.slot(&r.c.coded)) / Tile)
 						for b.Loop() {
 							if err := r.st.Rewind(depth - 1); err != nil {
 								b.Fatal(err)
@@ -103,7 +103,7 @@ func BenchmarkDecodeModel(b *testing.B) {
 				r.team = team
 			}
 			b.Run(fmt.Sprintf("%s/kv=%s", name, kv), func(b *testing.B) {
-				b.SetBytes(layers * depth * int64(sessions[0].c.slot()) / Tile)
+				b.SetBytes(layers * depth * int64(sessions[0].c.slot(&sessions[0].c.coded)) / Tile)
 				for b.Loop() {
 					for _, r := range sessions {
 						if err := r.st.Rewind(depth - 1); err != nil {
@@ -126,6 +126,6 @@ func (r *runner) fill(n int) {
 	j := job{s: s, at: &r.at, k: r.f.k, v: r.f.v, turn: make([]float32, n*r.c.pos.Width()), width: r.c.pos.Width()}
 	s.extend(s.n + n)
 	for i := range n {
-		j.store(i)
+		j.store(&s.work[0], i)
 	}
 }

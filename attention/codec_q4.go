@@ -25,6 +25,8 @@ func (Q4) Values(dim int) (Rows, error) { return q4Values{hadamard(dim)}, nil }
 
 func (Q4) String() string { return "q4" }
 
+func (Q4) coarse() {}
+
 // hadamard is the basis of the Walsh–Hadamard transform of vectors of that width, in pieces of the largest power of two that
 // divides it. It is its own inverse.
 type hadamard int

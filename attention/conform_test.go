@@ -81,7 +81,7 @@ func (f *fixture) everyWay(t *testing.T, i int, want []float64) []float32 {
 	if err := whole.all([]int{f.n}); err != nil {
 		t.Fatalf("%s: %v", f.text, err)
 	}
-	if err := f.near(whole.out, want); err != nil {
+	if err := f.close(whole.out, want); err != nil {
 		t.Fatalf("%s, %v: %v", f.text, f.shape, err)
 	}
 	for w, chunk := range []int{1, 7, 64} {

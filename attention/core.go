@@ -15,6 +15,19 @@ type Core struct {
 	reach   Reach
 	pos     Positioner // nil: none
 	bias    Biaser     // nil: none
+	coded              // the store of all rows
+	near    *coded     // that of the near ones; nil: none
+	keyTurn Turned     // nil: keys are in the basis of queries
+	valTurn Turned     // nil: values are in the basis of results
+	keySeal Sealer     // nil: keys are encoded row by row
+	valSeal Sealer     // nil: values are
+	scale   float32
+	group   int // query heads per KV head
+	height  int // queries in a query tile
+}
+
+// coded is how a store holds its rows.
+type coded struct {
 	key     Rows
 	value   Rows
 	keyMul  Multiplier // nil: keys are decoded first
@@ -23,11 +36,19 @@ type Core struct {
 	valInts Integers   // nil: values are not
 	keyNibs Nibbles    // nil: keys are not nibbles
 	valNibs Nibbles    // nil: values are not
-	keyTurn Turned     // nil: keys are in the basis of queries
-	valTurn Turned     // nil: values are in the basis of results
-	scale   float32
-	group   int // query heads per KV head
-	height  int // queries in a query tile
+	keyChan Channels   // nil: keys are not scaled by channel
+}
+
+func newCoded(key, value Rows) (d coded) {
+	d.key, d.value = key, value
+	d.keyMul, _ = key.(Multiplier)
+	d.valMul, _ = value.(Multiplier)
+	d.keyInts, _ = key.(Integers)
+	d.valInts, _ = value.(Integers)
+	d.keyNibs, _ = key.(Nibbles)
+	d.valNibs, _ = value.(Nibbles)
+	d.keyChan, _ = key.(Channels)
+	return d
 }
 
 // Core checks the combination and makes it ready for the model's shape. The error names the two parts that do not fit.
@@ -54,20 +75,22 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 		return clash(l.Pos, sh, err)
 	}
 	c.bias, _ = c.pos.(Biaser)
-	if c.key, err = l.Key.Keys(sh.Dim); err != nil {
+	key, err := l.Key.Keys(sh.Dim)
+	if err != nil {
 		return clash(l.Key, sh, err)
 	}
-	if c.value, err = l.Value.Values(sh.VDim); err != nil {
+	value, err := l.Value.Values(sh.VDim)
+	if err != nil {
 		return clash(l.Value, sh, err)
 	}
-	c.keyMul, _ = c.key.(Multiplier)
-	c.valMul, _ = c.value.(Multiplier)
-	c.keyInts, _ = c.key.(Integers)
-	c.valInts, _ = c.value.(Integers)
-	c.keyNibs, _ = c.key.(Nibbles)
-	c.valNibs, _ = c.value.(Nibbles)
-	c.keyTurn, _ = c.key.(Turned)
-	c.valTurn, _ = c.value.(Turned)
+	c.coded = newCoded(key, value)
+	c.keyTurn, _ = key.(Turned)
+	c.valTurn, _ = value.(Turned)
+	c.keySeal, _ = key.(Sealer)
+	c.valSeal, _ = value.(Sealer)
+	if a, b, err := c.makeNear(); err != nil {
+		return clash(a, b, err)
+	}
 	if n := len(l.Score.Sinks); n != 0 && n != sh.Heads {
 		return clash(fmt.Sprintf("%d sink logits", n), sh, errors.New("one for each query head is needed"))
 	}

@@ -5,18 +5,22 @@ import "github.com/godwit-ai/godwit/seq"
 // Cost returns what n tokens from position first on take: the rows that they see, each multiplied by all query heads of its KV
 // head. It takes n steps for each span.
 func (c *Core) Cost(first, n int, exact bool) (cost seq.Cost) {
-	var rows int64 // that are seen, over tokens and KV heads
-	var runs [8]seq.Run
+	var far, near int64 // rows that are seen, over tokens and KV heads
+	var a, b sight
 	for _, s := range c.layer.Span {
-		var seen int64
+		var seen, close int64
 		for q := first; q < first+n; q++ {
-			for _, r := range s.Runs(runs[:0], seq.Pos(q), seq.Pos(q+1)) {
-				seen += int64(r.Hi - r.Lo)
+			a.runs = s.Runs(a.runs[:0], seq.Pos(q), seq.Pos(q+1))
+			if c.near != nil {
+				b.runs = b.runs[:0]
+				c.split(&a, &b, 0, seq.Pos(q))
 			}
+			seen, close = seen+length(a.runs), close+length(b.runs)
 		}
-		rows += seen * int64(c.shape.KVHeads/len(c.layer.Span))
+		far += seen * int64(c.shape.KVHeads/len(c.layer.Span))
+		near += close * int64(c.shape.KVHeads/len(c.layer.Span))
 	}
-	part := func(of Rows, ints bool, dim int) {
+	part := func(rows int64, of Rows, ints bool, dim int) {
 		cost.Cache += rows * int64(of.Size()) / Tile
 		if ops := 2 * rows * int64(c.group) * int64(dim); ints && !exact {
 			cost.IntOps += ops
@@ -24,7 +28,18 @@ func (c *Core) Cost(first, n int, exact bool) (cost seq.Cost) {
 			cost.FloatOps += ops
 		}
 	}
-	part(c.key, c.keyInts != nil, c.shape.Dim)
-	part(c.value, c.valInts != nil, c.shape.VDim)
+	part(far, c.key, c.keyInts != nil, c.shape.Dim)
+	part(far, c.value, c.valInts != nil, c.shape.VDim)
+	if c.near != nil {
+		part(near, c.near.key, false, c.shape.Dim)
+		part(near, c.near.value, false, c.shape.VDim)
+	}
 	return cost
+}
+
+func length(runs []seq.Run) (n int64) {
+	for _, r := range runs {
+		n += int64(r.Len())
+	}
+	return n
 }

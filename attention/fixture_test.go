@@ -160,9 +160,9 @@ func differ(got []float32, want []float64, bound float64) error {
 	return nil
 }
 
-// near is differ for results, which where integers are multiplied may differ more in the few places where float32 and float64
+// close is differ for results, which where integers are multiplied may differ more in the few places where float32 and float64
 // round to other integers.
-func (f *fixture) near(got []float32, want []float64) error {
+func (f *fixture) close(got []float32, want []float64) error {
 	keys, values := f.integers()
 	if !keys && !values {
 		return differ(got, want, bound)
@@ -213,6 +213,7 @@ func posTexts() (texts []string) {
 }
 
 // kvTexts are all pairs of codecs.
+// kvTexts are all pairs of codecs, with the near store that they have unless the plan says otherwise, and two with others.
 func kvTexts() (texts []string) {
 	var all []string
 	for _, k := range codecs.kinds {
@@ -220,10 +221,17 @@ func kvTexts() (texts []string) {
 	}
 	for _, k := range all {
 		for _, v := range all {
-			texts = append(texts, strings.TrimSpace("key="+k+" value="+v))
+			text := "key=" + k + " value=" + v
+			if k == v {
+				text = "kv=" + k
+			}
+			if strings.Contains(text, "q4") || strings.Contains(text, "kivi") {
+				text += " near=sinks(64)+window(128)"
+			}
+			texts = append(texts, text)
 		}
 	}
-	return texts
+	return append(texts, "kv=q4 near=none", "kv=f16 near=sinks(5)+window(70)")
 }
 
 func layoutTexts() (texts []string) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/godwit-ai/godwit/internal/vec"
 	"github.com/godwit-ai/godwit/seq"
 )
 
@@ -271,31 +272,152 @@ func (f *fixture) oracle(t testing.TB) []float64 {
 	}
 	out, group := make([]float64, f.n*sh.Heads*sh.VDim), sh.Heads/sh.KVHeads
 	for kv := range sh.KVHeads {
-		var ks, vs [][]float64
+		var ks, vs, nearKs, nearVs [][]float64
 		for i := range f.n {
-			ks = append(ks, wide(f.k[(i*sh.KVHeads+kv)*sh.Dim:][:sh.Dim], func(x []float64) { turn(x, i) }, putKey))
-			vs = append(vs, wide(f.v[(i*sh.KVHeads+kv)*sh.VDim:][:sh.VDim], putValue))
+			k, v := f.k[(i*sh.KVHeads+kv)*sh.Dim:][:sh.Dim], f.v[(i*sh.KVHeads+kv)*sh.VDim:][:sh.VDim]
+			ks = append(ks, wide(k, func(x []float64) { turn(x, i) }, putKey))
+			vs = append(vs, wide(v, putValue))
+			nearKs = append(nearKs, wide(k, func(x []float64) { turn(x, i) }, nearRow(t, l.Key, true)))
+			nearVs = append(nearVs, wide(v, nearRow(t, l.Value, false)))
 		}
-		sees := f.sees(kv)
+		sees, near := f.sees(kv), f.near()
+		keySeals, valSeals := f.sealed(t, l.Key, true, nearKs), f.sealed(t, l.Value, false, nearVs)
 		for h := kv * group; h < (kv+1)*group; h++ {
 			for i := range f.n {
 				q := wide(f.q[(i*sh.Heads+h)*sh.Dim:][:sh.Dim], func(x []float64) { turn(x, i) })
-				f.softmax(t, out[(i*sh.Heads+h)*sh.VDim:][:sh.VDim], q, ks[:i+1], vs[:i+1], scale, h, func(k int) bool { return sees(i, k) })
+				var rows []oracleRow
+				for j := range i + 1 {
+					r := oracleRow{k: ks[j], v: vs[j], seen: sees(i, j)}
+					if near(i, j) {
+						r.k, r.v, r.near = nearKs[j], nearVs[j], true
+					} else {
+						if keySeals != nil {
+							r.k, r.scale, r.low = keySeals[j].x, keySeals[j].scale, keySeals[j].low
+						}
+						if valSeals != nil {
+							r.v, r.weight = valSeals[j].x, valSeals[j].weight
+						}
+					}
+					rows = append(rows, r)
+				}
+				f.softmax(t, out[(i*sh.Heads+h)*sh.VDim:][:sh.VDim], q, rows, scale, h)
 			}
 		}
 	}
 	return out
 }
 
+// oracleRow is a key and a value as a query reads them.
+type oracleRow struct {
+	k, v []float64
+	seen bool
+	near bool // read from the near store
+
+	scale, low []float64 // of the channels of a sealed key, which is in the codec's basis
+	weight     float64   // scale of a sealed value
+}
+
+// sealedRow is what a Sealer makes of a row.
+type sealedRow struct {
+	x, scale, low []float64
+	weight        float64
+}
+
+// sealed returns what a Sealer makes of rows, tile by tile; nil for other codecs. Keys stay in the codec's basis.
+func (f *fixture) sealed(t testing.TB, codec Codec, keys bool, near [][]float64) (rows []sealedRow) {
+	dim := len(near[0])
+	all, err := codec.Values(dim)
+	if keys {
+		all, err = codec.Keys(dim)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, ok := all.(Sealer)
+	if !ok {
+		return nil
+	}
+	turn := turner(t, codec, keys)
+	place := func(i, r int) int {
+		if keys {
+			return i*Tile + r
+		}
+		return r*dim + i
+	}
+	for lo := 0; lo < len(near); lo += Tile {
+		x, y := make([]float32, dim*Tile), make([]float32, dim*Tile)
+		for r := range min(Tile, len(near)-lo) {
+			for i, v := range turn(near[lo+r]) {
+				x[place(i, r)] = float32(v)
+			}
+		}
+		tile := make([]byte, s.Size())
+		s.Seal(tile, x)
+		s.Get(y, tile, Tile)
+		for r := range min(Tile, len(near)-lo) {
+			row := sealedRow{x: make([]float64, dim)}
+			for i := range dim {
+				row.x[i] = float64(y[place(i, r)])
+			}
+			if c, ok := s.(Channels); ok {
+				scale, low := c.Channels(tile)
+				for i := range dim {
+					row.scale, row.low = append(row.scale, float64(vec.H2F(scale[i]))), append(row.low, float64(vec.H2F(low[i])))
+				}
+			} else {
+				n := s.(Integers)
+				_, scales := n.Ints(tile, make([]int8, n.Room()))
+				row.x, row.weight = turn(row.x), float64(vec.H2F(scales[r]))
+			}
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// near returns whether the query at q reads the key at k from the near store.
+func (f *fixture) near() func(q, k int) bool {
+	text, ok := readPlan(f.text)["near"]
+	if !ok {
+		text = f.layer.filled().Near.String()
+	}
+	if text == "none" {
+		return func(q, k int) bool { return false }
+	}
+	sum := readSum(text)
+	return func(q, k int) bool {
+		for _, p := range sum {
+			if oracleSpans[p.name](p, q, k) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// nearRow returns what the near store keeps of a row: halves, in the codec's basis.
+func nearRow(t testing.TB, codec Codec, keys bool) func(x []float64) {
+	turn := turner(t, codec, keys)
+	return func(x []float64) {
+		y := turn(x)
+		for i, v := range y {
+			y[i] = oracleCodecs["f16"](v)
+		}
+		copy(x, turn(y)) // the turns are their own inverses
+	}
+}
+
 // softmax is one query: o = Σ p·v / Σ p over the keys that it sees.
-func (f *fixture) softmax(t testing.TB, o, q []float64, ks, vs [][]float64, scale float64, head int, sees func(k int) bool) {
-	logits, high, sum, score := make([]float64, len(ks)), math.Inf(-1), 0.0, f.layer.Score
+func (f *fixture) softmax(t testing.TB, o, q []float64, rows []oracleRow, scale float64, head int) {
+	logits, high, sum, score := make([]float64, len(rows)), math.Inf(-1), 0.0, f.layer.Score
+	exact, turnedQ := q, q
 	intKeys, intValues := f.integers()
 	l := f.layer.filled()
 	turn := func(x []float64) []float64 { return x }
 	if intKeys {
 		keys := turner(t, l.Key, true)
-		q = keys(rounded(keys(q))) // the turns are their own inverses
+		turnedQ = keys(q)
+		q = keys(rounded(turnedQ)) // the turns are their own inverses
 	}
 	if intValues {
 		turn = turner(t, l.Value, false)
@@ -303,14 +425,30 @@ func (f *fixture) softmax(t testing.TB, o, q []float64, ks, vs [][]float64, scal
 	if score.Sinks != nil {
 		high = float64(score.Sinks[head])
 	}
-	for j, k := range ks {
+	for j, r := range rows {
 		logits[j] = math.Inf(-1)
-		if !sees(j) {
+		if !r.seen {
 			continue
 		}
-		dot := 0.0
-		for d, x := range q {
-			dot += x * k[d]
+		dot, q := 0.0, q
+		if r.near {
+			q = exact
+		}
+		if r.scale != nil { // the query takes the scales, and is rounded then
+			scaled := make([]float64, len(q))
+			for d, x := range turnedQ {
+				scaled[d] = x * r.scale[d]
+				dot += x * r.low[d]
+			}
+			for d, x := range rounded(scaled) {
+				if r.scale[d] != 0 {
+					dot += x * (r.k[d] - r.low[d]) / r.scale[d]
+				}
+			}
+		} else {
+			for d, x := range q {
+				dot += x * r.k[d]
+			}
 		}
 		dot *= scale
 		if c := float64(score.Softcap); c != 0 {
@@ -321,27 +459,32 @@ func (f *fixture) softmax(t testing.TB, o, q []float64, ks, vs [][]float64, scal
 	if score.Sinks != nil {
 		sum = math.Exp(float64(score.Sinks[head]) - high)
 	}
-	ps, scales := make([]float64, len(ks)), make([]float64, len(ks))
+	far := make([]float64, len(rows)) // weights of values that are integers, times the values' scales
+	ps, scales := make([]float64, len(rows)), make([]float64, len(rows))
 	for j, x := range logits {
 		if x != math.Inf(-1) {
 			ps[j] = math.Exp(x - high)
 			sum += ps[j]
 		}
-		if scales[j] = 1; intValues { // the row's largest value is so many of these
-			scales[j] = 0
-			for _, v := range turn(vs[j]) {
-				scales[j] = max(scales[j], math.Abs(v)/oracleLevels[l.Value.String()])
-			}
+		if !intValues || rows[j].near {
+			continue
 		}
-		ps[j] *= scales[j]
+		if scales[j] = rows[j].weight; scales[j] != 0 {
+			far[j] = ps[j] * scales[j]
+			continue
+		}
+		for _, v := range turn(rows[j].v) { // the row's largest value is so many of these
+			scales[j] = max(scales[j], math.Abs(v)/oracleLevels[l.Value.String()])
+		}
+		far[j] = ps[j] * scales[j]
 	}
-	if intValues {
-		ps = rounded(ps)
-	}
-	for j, p := range ps {
+	for j, p := range rounded(far) {
+		if scales[j] != 0 {
+			ps[j] = p / scales[j]
+		}
 		for d := range o {
-			if p != 0 {
-				o[d] += p * vs[j][d] / scales[j]
+			if ps[j] != 0 {
+				o[d] += ps[j] * rows[j].v[d]
 			}
 		}
 	}
@@ -353,7 +496,7 @@ func (f *fixture) softmax(t testing.TB, o, q []float64, ks, vs [][]float64, scal
 }
 
 // oracleLevels are the integers that the largest value of a row has.
-var oracleLevels = map[string]float64{"q8_0": 127, "q4": 8}
+var oracleLevels = map[string]float64{"q8_0": 127, "q4": 8, "kivi(bits=4)": 8}
 
 // turner returns the change of basis of a codec's tiles, from one definition for all: Walsh–Hadamard matrices have the element
 // (−1)^popcount(i&j) / √n.

@@ -95,7 +95,7 @@ type (
 )
 
 // keys are the keys of edits, for errors.
-var keys = []string{"span", "pos", "kv", "key", "value", "layout"}
+var keys = []string{"span", "pos", "kv", "key", "value", "near", "layout"}
 
 // edits are the keys of a plan: each changes a layer by a value.
 var edits = map[string]func(l *Layer, v value) error{
@@ -109,6 +109,7 @@ var edits = map[string]func(l *Layer, v value) error{
 	},
 	"key":    func(l *Layer, v value) error { return editPart(&codecs, &l.Key, v) },
 	"value":  func(l *Layer, v value) error { return editPart(&codecs, &l.Value, v) },
+	"near":   editNear,
 	"layout": func(l *Layer, v value) error { return editPart(&layouts, &l.Layout, v) },
 }
 
@@ -137,6 +138,23 @@ func editSpan(l *Layer, v value) error {
 		heads = append(heads, NewUnion(parts...))
 	}
 	l.Span = heads
+	return nil
+}
+
+func editNear(l *Layer, v value) error {
+	if len(v) != 1 {
+		return v.single()
+	}
+	if len(v[0]) == 1 && v[0][0].name == "none" {
+		a := v[0][0].fresh()
+		l.Near = Nothing{}
+		return a.done()
+	}
+	var of Layer
+	if err := editSpan(&of, v); err != nil {
+		return err
+	}
+	l.Near = of.Span[0]
 	return nil
 }
 
@@ -234,6 +252,9 @@ func (l Layer) String() string {
 	kv := "kv=" + l.Key.String()
 	if v := l.Value.String(); v != l.Key.String() {
 		kv = "key=" + l.Key.String() + " value=" + v
+	}
+	if none := (Nothing{}); l.Near != none || nearOf(l.Key, l.Value) != none {
+		kv += " near=" + l.Near.String()
 	}
 	return fmt.Sprintf("span=%s pos=%s %s layout=%s", spanText(l.Span), l.Pos, kv, l.Layout)
 }

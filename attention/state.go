@@ -13,38 +13,42 @@ type state struct {
 	core     *Core
 	n        int // rows held
 	low      int // a ring has overwritten the rows before this one, except those it keeps for good
+	nearLow  int // the same of the near store
 	high     int // most rows ever held
 	maxLen   int
 	maxChunk int
 	place    Placement
-	mem      []byte // [Slots/block, KVHeads, block] tiles of keys, each followed by its tile of values; the last block may be short
-	job      job    // the step in progress; here, so that handing it to a team allocates nothing
+	nearAt   Placement // nil: there is no near store
+	near     []byte    // like mem
+	mem      []byte    // [Slots/block, KVHeads, block] tiles of keys, each followed by its tile of values; the last block may be short
+	job      job       // the step in progress; here, so that handing it to a team allocates nothing
 	work     []worker
 }
 
 // NewState returns the empty cache of one session.
 func (c *Core) NewState(env *seq.Env) (seq.State, error) {
 	maxLen, maxChunk := limits(env)
-	place, size, err := c.size(env)
+	size, err := c.size(env)
 	if err != nil {
 		return nil, err
 	}
-	s := &state{core: c, maxLen: maxLen, maxChunk: maxChunk, place: place}
+	s := &state{core: c, maxLen: maxLen, maxChunk: maxChunk, place: size.place, nearAt: size.nearAt}
 	if env.Alloc == nil {
-		s.mem = make([]byte, size)
-	} else if s.mem, err = env.Alloc(size); err != nil {
-		return nil, fmt.Errorf("attention layer %d: %d bytes of cache: %w", c.shape.Layer, size, err)
+		s.mem = make([]byte, size.far+size.near)
+	} else if s.mem, err = env.Alloc(size.far + size.near); err != nil {
+		return nil, fmt.Errorf("attention layer %d: %d bytes of cache: %w", c.shape.Layer, size.far+size.near, err)
 	}
+	s.mem, s.near = s.mem[:size.far], s.mem[size.far:]
 	return s, nil
 }
 
 // Bytes returns the memory of a session's cache when it is full, or −1 when the session is not possible.
 func (c *Core) Bytes(env *seq.Env) int64 {
-	_, size, err := c.size(env)
+	size, err := c.size(env)
 	if err != nil {
 		return -1
 	}
-	return int64(size)
+	return int64(size.far + size.near)
 }
 
 func limits(env *seq.Env) (maxLen, maxChunk int) {
@@ -54,33 +58,54 @@ func limits(env *seq.Env) (maxLen, maxChunk int) {
 	return env.MaxLen, min(env.MaxChunk, env.MaxLen)
 }
 
-// size returns the placement of a session's tiles and the bytes they take.
-func (c *Core) size(env *seq.Env) (Placement, int, error) {
+// sizes are where a session's tiles live and the bytes that they take.
+type sizes struct {
+	place, nearAt Placement
+	far, near     int
+}
+
+func (c *Core) size(env *seq.Env) (s sizes, err error) {
 	maxLen, maxChunk := limits(env)
 	if maxLen < 1 || maxLen > 1<<30 {
-		return nil, 0, fmt.Errorf("attention layer %d: a session of %d rows is not possible", c.shape.Layer, maxLen)
+		return s, fmt.Errorf("attention layer %d: a session of %d rows is not possible", c.shape.Layer, maxLen)
 	}
-	place, err := c.layer.Layout.Place(c.reach, maxLen, maxChunk)
-	if err != nil {
-		return nil, 0, fmt.Errorf("attention layer %d: %s: %w", c.shape.Layer, c.layer.Layout, err)
+	if s.place, err = c.layer.Layout.Place(c.reach, maxLen, maxChunk); err != nil {
+		return s, fmt.Errorf("attention layer %d: %s: %w", c.shape.Layer, c.layer.Layout, err)
 	}
-	over, size := bits.Mul(uint(place.Slots()), uint(c.slot()))
-	if over != 0 || size > 1<<(bits.UintSize-2) {
-		return nil, 0, fmt.Errorf("attention layer %d: a cache of %d rows is too large", c.shape.Layer, maxLen)
+	fits := false
+	if s.far, fits = product(s.place.Slots(), c.slot(&c.coded)); fits && c.near != nil {
+		if s.nearAt, err = (Ring{}).Place(c.nearReach(), maxLen, min(maxChunk, nearSlack)); err != nil {
+			return s, fmt.Errorf("attention layer %d: near rows: %w", c.shape.Layer, err)
+		}
+		s.near, fits = product(s.nearAt.Slots(), c.slot(c.near))
 	}
-	return place, int(size), nil
+	if !fits {
+		return s, fmt.Errorf("attention layer %d: a cache of %d rows is too large", c.shape.Layer, maxLen)
+	}
+	return s, nil
+}
+
+// product returns a·b unless it is too large for memory.
+func product(a, b int) (int, bool) {
+	over, n := bits.Mul(uint(a), uint(b))
+	return int(n), over == 0 && n <= 1<<(bits.UintSize-2)
 }
 
 // slot is the bytes of one tile of all heads.
-func (c *Core) slot() int { return c.shape.KVHeads * (c.key.Size() + c.value.Size()) }
+func (c *Core) slot(d *coded) int { return c.shape.KVHeads * (d.key.Size() + d.value.Size()) }
 
 // tile returns the stored keys and values of a KV head in a tile. A worker reads a block of one head at a time: where that is
 // one piece of memory, it arrives twice as fast as from between the tiles of other heads (21 and 12 GB/s on a Zen 4).
 func (s *state) tile(t, head int) (key, value []byte) {
-	ks, vs := s.core.key.Size(), s.core.value.Size()
-	slot := s.place.Slot(t)
+	return s.in(s.mem, &s.core.coded, s.place, t, head)
+}
+
+// in is tile of one of the stores.
+func (s *state) in(mem []byte, d *coded, place Placement, t, head int) (key, value []byte) {
+	ks, vs := d.key.Size(), d.value.Size()
+	slot := place.Slot(t)
 	first := slot / block * block
-	b := s.mem[first*s.core.slot()+(head*min(block, s.place.Slots()-first)+slot-first)*(ks+vs):]
+	b := mem[first*s.core.slot(d)+(head*min(block, place.Slots()-first)+slot-first)*(ks+vs):]
 	return b[:ks:ks], b[ks:][:vs:vs]
 }
 
@@ -89,7 +114,11 @@ func (s *state) Len() int { return s.n }
 
 // Bytes implements seq.State: the tiles that were ever used.
 func (s *state) Bytes() int64 {
-	return int64(min(tiles(s.high), s.place.Slots())) * int64(s.core.slot())
+	n := int64(min(tiles(s.high), s.place.Slots())) * int64(s.core.slot(&s.core.coded))
+	if s.nearAt != nil {
+		n += int64(min(tiles(s.high), s.nearAt.Slots())) * int64(s.core.slot(s.core.near))
+	}
+	return n
 }
 
 // Rewind implements seq.State. A ring can go back as long as it holds what the query at n will see.
@@ -97,23 +126,46 @@ func (s *state) Rewind(n int) error {
 	if n < 0 || n > s.n {
 		return fmt.Errorf("attention layer %d: rewind to row %d of %d", s.core.shape.Layer, n, s.n)
 	}
-	kept, _ := s.place.Held(0)
-	need := kept * Tile // first row that must be there, beyond those that are kept for good
-	if r := s.core.reach; r.Bounded {
-		need = max(need, n-int(r.Back)+1)
+	need := needed(s.place, s.core.reach, n)
+	lost := need < min(s.low, n)
+	if s.nearAt != nil && !lost {
+		need = needed(s.nearAt, s.core.nearReach(), n)
+		if kept, _ := s.nearAt.Held(0); n/Tile >= kept {
+			need = min(need, n/Tile*Tile) // the last tile will be sealed
+		}
+		lost = need < min(s.nearLow, n)
 	}
-	if need < min(s.low, n) {
+	if lost {
 		return fmt.Errorf("attention layer %d: row %d is needed at row %d: %w", s.core.shape.Layer, need, n, seq.ErrRewind)
 	}
-	s.low = min(s.low, n)
+	s.low, s.nearLow = min(s.low, n), min(s.nearLow, n)
 	s.n = n
 	return nil
+}
+
+// needed returns the first row that must be there for the query at n, beyond those that are kept for good.
+func needed(place Placement, r Reach, n int) int {
+	kept, _ := place.Held(0)
+	if !r.Bounded {
+		return kept * Tile
+	}
+	return max(kept*Tile, n-int(r.Back)+1)
 }
 
 // extend makes room for the rows up to n, before they are stored.
 func (s *state) extend(n int) {
 	_, from := s.place.Held(tiles(n) - 1)
-	s.n, s.low, s.high = n, max(s.low, from*Tile), max(s.high, n)
+	s.low = max(s.low, from*Tile)
+	if s.nearAt != nil && n-s.n <= nearSlack { // else unstage does it
+		_, from = s.nearAt.Held(tiles(n) - 1)
+		s.nearLow = max(s.nearLow, from*Tile)
+	}
+	s.n, s.high = n, max(s.high, n)
+}
+
+// bytesOf is integers as bytes.
+func bytesOf(x []int8) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
 }
 
 // floats is a tile's bytes as numbers. Tiles start at multiples of 128 bytes.

@@ -113,7 +113,7 @@ func TestNotNumbers(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	sh := Shape{Heads: 2, KVHeads: 1, Dim: 8}
 	for _, text := range []string{"span=full", "span=window(24) layout=ring", "span=sinks(4)+window(24) layout=ring kv=f32", "span=sinks(12)+window(3) pos=rope",
-		"span=full kv=q8_0", "span=window(24) layout=ring kv=q4", "span=sinks(12)+window(3) pos=rope kv=q8_0"} {
+		"span=full kv=q8_0", "span=window(24) layout=ring kv=q4 near=none", "span=sinks(12)+window(3) pos=rope kv=q8_0"} {
 		f := newFixture(t, text, sh, rows, 1)
 		_, spoils := f.integers()
 		clean := f.runner(t, rows, 40)
