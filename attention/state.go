@@ -19,7 +19,7 @@ type state struct {
 	maxChunk int
 	place    Placement
 	nearAt   Placement // nil: there is no near store
-	near     []byte    // like mem
+	near     []byte    // [Slots/block, KVHeads, block] tiles of the near store, as in mem
 	mem      []byte    // [Slots/block, KVHeads, block] tiles of keys, each followed by its tile of values; the last block may be short
 	job      job       // the step in progress; here, so that handing it to a team allocates nothing
 	work     []worker

@@ -39,7 +39,7 @@ func TestErrors(t *testing.T) {
 		{"run " + m + " hi --logit-bias 3", "", exitUsage, []string{"ID=BIAS"}},
 		{"run " + m + " hi --samplers nope", "", exitUsage, []string{"nope"}},
 		{"run " + m + " hi --template nope", "", exitUsage, []string{"nope", "chatml"}},
-		{"run " + m + " hi --plan kv=f3", "", exitUsage, []string{"f16, f32, q4 and q8_0", "godwit inspect"}},
+		{"run " + m + " hi --plan kv=f3", "", exitUsage, []string{"f16, f32, kivi, q4 and q8_0", "godwit inspect"}},
 		{"run " + m + " hi --ctx 10", "", exitError, []string{"the prompt has", "the context holds 10", "shorten it", "trained for 256"}},
 		{"run " + m + " hi -f " + dir + "/none.txt", "", exitError, []string{"the text of -f", "none.txt"}},
 		{"run " + m + " hi -f " + text(t, " \n"), "", exitError, []string{"is empty"}},

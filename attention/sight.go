@@ -1,0 +1,137 @@
+package attention
+
+import (
+	"math"
+
+	"github.com/godwit-ai/godwit/seq"
+)
+
+// sight is what the queries of a query tile see of a store.
+type sight struct {
+	runs []seq.Run // one query after the other
+	see  []view    // [queries]
+	both seq.Run   // what all the queries see, at least: their first runs have it in common
+	full bool      // all queries see all of the present tile; see is not filled in for it
+	tile int       // the next tile of which any is seen; −1: none
+}
+
+// view is what one query sees.
+type view struct {
+	next, end int  // its runs that do not lie before the present tile
+	lo, hi    int  // first and last row seen in the tile; lo == hi: none
+	holes     bool // not all between them are seen
+}
+
+// look asks the span what n queries see, from row r0 of the step on.
+func (j *job) look(w *worker, head, r0, n int) {
+	c := j.s.core
+	span := c.layer.Span[head%len(c.layer.Span)]
+	w.row0 = r0
+	w.far.reset()
+	w.near.reset()
+	for i := range n {
+		q := seq.Pos(j.at.First + r0 + i)
+		far, near := len(w.far.runs), len(w.near.runs)
+		w.far.runs = span.Runs(w.far.runs, q, q+1)
+		if c.near != nil {
+			c.split(&w.far, &w.near, far, q)
+			w.near.query(i, near)
+		}
+		w.far.query(i, far)
+	}
+}
+
+func (s *sight) reset() { s.runs, s.both, s.tile = s.runs[:0], seq.Run{Hi: math.MaxInt32}, -1 }
+
+// query notes that the runs from old on are what query i sees.
+func (s *sight) query(i, old int) {
+	s.see[i] = view{next: old, end: len(s.runs)}
+	if old == len(s.runs) {
+		s.both.Hi = 0
+		return
+	}
+	s.both.Lo, s.both.Hi = max(s.both.Lo, s.runs[old].Lo), min(s.both.Hi, s.runs[old].Hi)
+}
+
+// all reports whether all queries see all of tile t. Most tiles of a long past are like that.
+func (s *sight) all(t int) bool { return int(s.both.Lo) <= t*Tile && (t+1)*Tile <= int(s.both.Hi) }
+
+// next returns the first tile from t on in which one of n queries sees anything, or −1. It only goes forward.
+func (w *worker) next(n, t int) int {
+	w.far.tile = w.far.next(n, t)
+	if len(w.near.runs) == 0 {
+		return w.far.tile
+	}
+	if w.near.tile = w.near.next(n, t); w.far.tile < 0 {
+		return w.near.tile
+	}
+	if w.near.tile < 0 {
+		return w.far.tile
+	}
+	return min(w.far.tile, w.near.tile)
+}
+
+func (s *sight) next(n, t int) int {
+	if s.all(t) {
+		return t
+	}
+	best := -1
+	for i := range s.see[:n] {
+		v := &s.see[i]
+		for v.next < v.end && int(s.runs[v.next].Hi) <= t*Tile {
+			v.next++
+		}
+		if v.next < v.end {
+			if at := max(t, int(s.runs[v.next].Lo)/Tile); best < 0 || at < best {
+				best = at
+			}
+		}
+	}
+	return best
+}
+
+// visit finds what the queries see of tile t: queries [from, to) see something, all of it in the tile's first last rows.
+func (w *sight) visit(n, t int) (from, to, last int) {
+	from = n
+	for i := range w.see[:n] {
+		v := &w.see[i]
+		v.lo, v.hi, v.holes = 0, 0, false
+		for _, r := range w.runs[v.next:v.end] {
+			lo, hi := max(int(r.Lo)-t*Tile, 0), min(int(r.Hi)-t*Tile, Tile)
+			if lo >= Tile {
+				break
+			}
+			if hi <= lo {
+				continue
+			}
+			if v.lo == v.hi {
+				v.lo = lo
+			} else if v.hi < lo {
+				v.holes = true
+			}
+			v.hi = hi
+		}
+		if v.lo < v.hi {
+			from, to, last = min(from, i), i+1, max(last, v.hi)
+		}
+	}
+	return from, to, last
+}
+
+// mask makes the logits that a query does not see −∞.
+func (w *sight) mask(s []float32, v *view, t int) {
+	done := 0
+	for _, r := range w.runs[v.next:v.end] {
+		lo, hi := max(int(r.Lo)-t*Tile, 0), min(int(r.Hi)-t*Tile, Tile)
+		if lo >= Tile {
+			break
+		}
+		for ; done < lo; done++ {
+			s[done] = minusInf
+		}
+		done = max(done, hi)
+	}
+	for ; done < Tile; done++ {
+		s[done] = minusInf
+	}
+}
