@@ -95,7 +95,7 @@ MODEL is a name from ` + "`godwit list`" + ` (fetched on first use) or the path 
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "no progress bars and no summary")
 	root.AddCommand(a.runCommand(), a.chatCommand(), a.pullCommand(), a.listCommand(), a.rmCommand(), a.inspectCommand(),
 		a.tokenizeCommand(), a.logitsCommand(), a.convertCommand(), a.quantizeCommand(), a.perplexityCommand(), a.benchCommand(),
-		a.versionCommand())
+		a.evalCommand(), a.versionCommand())
 	return root
 }
 
@@ -105,6 +105,13 @@ func (a *app) modelFlags(c *cobra.Command) {
 	f.SortFlags = false // what is used most comes first
 	f.IntVarP(&a.ctx, "ctx", "c", 0, "hold at most `N` tokens; 0: what the model was trained for")
 	f.StringVar(&a.plan, "plan", "", "`EDITS` of the attention plan, e.g. 'kv=f32' (godwit inspect shows the model's)")
+	a.engineFlags(c)
+}
+
+// engineFlags adds those of them that are about how a model is run.
+func (a *app) engineFlags(c *cobra.Command) {
+	f := c.Flags()
+	f.SortFlags = false
 	f.IntVarP(&a.threads, "threads", "t", 0, "use `N` threads; 0: what is fastest here, which is measured once (0.1 s) and remembered")
 	f.StringVar(&a.power, "power", godwit.PowerBalanced.String(), "`PROFILE`: performance, balanced, or background (little cores or few threads, 30% of the time)")
 	f.BoolVar(&a.exact, "exact", false, "float32 activations throughout, and a float32 cache if there is no --plan (slow)")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -191,22 +192,41 @@ func (c chart) plot() (*plot.Plot, error) {
 }
 
 // writeCharts writes the charts, one below the other, as SVG or PNG.
-func writeCharts(path string, all []chart) (err error) {
-	const width, height = 18 * vg.Centimeter, 11 * vg.Centimeter
-	canvas, err := draw.NewFormattedCanvas(width, height*vg.Length(len(all)), chartFormat(path))
-	if err != nil {
-		return fmt.Errorf("the chart: %w", err)
-	}
-	tiles := draw.Tiles{Rows: len(all), Cols: 1, PadTop: vg.Points(8), PadBottom: vg.Points(8), PadLeft: vg.Points(8), PadRight: vg.Points(16), PadY: vg.Points(16)}
-	area := draw.New(canvas)
-	for i, c := range all {
+func writeCharts(path string, all []chart) error {
+	var plots []*plot.Plot
+	for _, c := range all {
 		p, err := c.plot()
 		if err != nil {
 			return fmt.Errorf("the chart: %w", err)
 		}
+		plots = append(plots, p)
+	}
+	return writePlots(path, plots)
+}
+
+// writePlots writes pictures, one below the other, as SVG or PNG.
+func writePlots(path string, plots []*plot.Plot) error {
+	var b bytes.Buffer
+	if err := drawPlots(&b, chartFormat(path), plots); err != nil {
+		return err
+	}
+	return replaceFile(path, &b)
+}
+
+// drawPlots draws pictures, one below the other, in a format: svg or png.
+func drawPlots(w io.Writer, format string, plots []*plot.Plot) error {
+	const width, height = 18 * vg.Centimeter, 11 * vg.Centimeter
+	canvas, err := draw.NewFormattedCanvas(width, height*vg.Length(len(plots)), format)
+	if err != nil {
+		return fmt.Errorf("the chart: %w", err)
+	}
+	tiles := draw.Tiles{Rows: len(plots), Cols: 1, PadTop: vg.Points(8), PadBottom: vg.Points(8), PadLeft: vg.Points(8), PadRight: vg.Points(16), PadY: vg.Points(16)}
+	area := draw.New(canvas)
+	for i, p := range plots {
 		p.Draw(tiles.At(area, 0, i))
 	}
-	return replaceFile(path, canvas)
+	_, err = canvas.WriteTo(w)
+	return err
 }
 
 // replaceFile writes a file beside its place and then moves it there, so that what was there stays when that fails.

@@ -1,0 +1,249 @@
+package eval
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/godwit-ai/godwit"
+	"github.com/godwit-ai/godwit/internal/testmodel"
+)
+
+// opener opens a real model with any plan.
+func opener(t *testing.T, name string) func(edits string) (*godwit.Model, error) {
+	t.Helper()
+	path := testmodel.Path(t, name)
+	return func(edits string) (*godwit.Model, error) { return godwit.Open(path, godwit.Options{Plan: edits}) }
+}
+
+func opticks(t *testing.T) Book {
+	t.Helper()
+	data, err := os.ReadFile("../testdata/books/opticks.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Book{"opticks", string(data)}
+}
+
+// small is a comparison of a second or two.
+func small(t *testing.T, edits ...string) Plans {
+	return Plans{Edits: edits, Contexts: []int{448}, Books: []Book{opticks(t)}, Windows: 2, Score: 24, Documents: 1, Needles: 2, Pairs: 3, Decode: 2, Chunk: 64, Seed: 1}
+}
+
+// still leaves out what depends on the machine.
+func still(rows []PlanResult) []PlanResult {
+	rows = slices.Clone(rows)
+	for i := range rows {
+		rows[i].Anon, rows[i].PrefillTPS, rows[i].DecodeTPS = 0, 0, 0
+	}
+	return rows
+}
+
+// TestPlans: the model's own plan loses nothing against itself, rounded caches a little, and a plan that forgets loses what stands
+// in the text before; bytes are those that a session tells.
+func TestPlans(t *testing.T) {
+	open := opener(t, "smollm2:135m")
+	p := small(t, "layout=grow", "kv=q4", "span=sinks(4)+window(ctx/7)")
+	var done, total int
+	rows, err := p.Run(context.Background(), open, func(d, n int) {
+		if d < done || n < total || d > n {
+			t.Fatalf("progress goes from %d of %d to %d of %d", done, total, d, n)
+		}
+		done, total = d, n
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done != total || total < 4*2*448 {
+		t.Errorf("progress ends at %d of %d", done, total)
+	}
+	if len(rows) != 4 {
+		t.Fatalf("%d rows", len(rows))
+	}
+	own, same, q4, forgets := rows[0], rows[1], rows[2], rows[3]
+	for _, r := range []PlanResult{own, same} {
+		if r.Loss != 0 || r.LossSE != 0 || r.KL != 0 || r.KLSE != 0 || r.SameTop != 100 || r.NLL != own.NLL {
+			t.Errorf("%q against itself: %+v", r.Edits, r)
+		}
+		if d := cmp.Diff(own.Tasks, r.Tasks); d != "" {
+			t.Errorf("%q answers otherwise than itself: %s", r.Edits, d)
+		}
+	}
+	if q4.KL <= 0 || q4.KL > 0.2 || q4.SameTop < 70 || q4.Loss == 0 || q4.LossSE <= 0 || q4.KVBytes >= own.KVBytes/2 {
+		t.Errorf("kv=q4: %+v", q4)
+	}
+	if forgets.KL <= q4.KL || forgets.Loss <= q4.Loss || forgets.KVBytes >= own.KVBytes {
+		t.Errorf("64 tokens and four: %+v", forgets)
+	}
+	for i, r := range rows {
+		m, err := open(PlanAt(r.Edits, 448))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := m.NewSession(godwit.SessionOptions{Context: 448, Chunk: 64})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Feed(context.Background(), make([]int32, 447), nil); err != nil {
+			t.Fatal(err)
+		}
+		if want := s.Stats().KVBytes; r.KVBytes != want || r.PerToken() != float64(want)/448 {
+			t.Errorf("%q: %d bytes, a session tells %d", r.Edits, r.KVBytes, want)
+		}
+		if r.Plan != m.Plan() || r.PrefillTPS <= 0 || r.DecodeTPS <= 0 || len(r.Windows) != 2 || len(r.Tasks) != 3 {
+			t.Errorf("row %d: %+v", i, r)
+		}
+		s.Close()
+		m.Close()
+	}
+	if k := own.Tasks[1]; k.Task != Passkey || k.Exact != 100 {
+		t.Errorf("the model does not find the pass key: %+v", own.Tasks)
+	}
+	if k := forgets.Tasks[1]; k.Exact != 0 || k.LogProb > own.Tasks[1].LogProb-0.5 {
+		t.Errorf("a plan that forgets finds the pass key: %+v, with everything in sight %+v", forgets.Tasks, own.Tasks)
+	}
+	p.Memory = 1 // one plan at a time beside the model's own
+	again, err := p.Run(context.Background(), open, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(still(rows), still(again)); d != "" {
+		t.Errorf("one plan after the other:\n%s", d)
+	}
+}
+
+// TestPlansWindow: a window's figures are those of the logits, by hand.
+func TestPlansWindow(t *testing.T) {
+	open := opener(t, "smollm2:135m")
+	p := small(t, "kv=q4")
+	p.Contexts, p.Score = []int{400}, 5
+	rows, err := p.Run(context.Background(), open, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := rows[1].Windows[1]
+	logits := make([][][]float32, 2) // [plans, scored, vocabulary]
+	var ids []int32
+	for i, edits := range []string{"", "kv=q4"} {
+		m, err := open(edits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		s, err := m.NewSession(godwit.SessionOptions{Context: 400})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if ids, err = m.Tokenize(p.Books[0].Text, false); err != nil {
+			t.Fatal(err)
+		}
+		err = s.Each(context.Background(), ids[w.First-395:w.First+4], func(i2 int, x []float32) error {
+			if i2 >= 394 {
+				logits[i] = append(logits[i], slices.Clone(x))
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var nll, kl, top float64
+	for j := range 5 {
+		own, q4 := logits[0][j], logits[1][j]
+		nll -= LogProb(q4, ids[w.First+j]) / 5
+		kl += KL(own, q4) / 5
+		if best(own) == best(q4) {
+			top += 20
+		}
+	}
+	if math.Abs(w.NLL-nll) > 1e-6 || math.Abs(w.KL-kl) > 1e-6 || w.SameTop != top {
+		t.Errorf("%+v; by hand %g, %g, %g", w, nll, kl, top)
+	}
+}
+
+// TestPlansErrors: options without sense, a plan that cannot be read, books that are too short, and cancellation.
+func TestPlansErrors(t *testing.T) {
+	open := opener(t, "smollm2:135m")
+	for what, spoil := range map[string]func(*Plans){
+		"lengths": func(p *Plans) { p.Contexts = nil }, "books": func(p *Plans) { p.Books = nil }, "windows": func(p *Plans) { p.Windows = 1 },
+		"score": func(p *Plans) { p.Score = 0 }, "documents": func(p *Plans) { p.Documents = 0 }, "needles": func(p *Plans) { p.Needles = 99 },
+		"pairs": func(p *Plans) { p.Pairs = 99 }, "decode": func(p *Plans) { p.Decode = 0 }, "chunk": func(p *Plans) { p.Chunk = -1 }, "memory": func(p *Plans) { p.Memory = -1 },
+		"length": func(p *Plans) { p.Contexts = []int{25} },
+	} {
+		p := small(t)
+		spoil(&p)
+		if _, err := p.Run(context.Background(), open, nil); !errors.Is(err, ErrPlans) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := small(t, "kv=f31").Run(context.Background(), open, nil); err == nil || !strings.Contains(err.Error(), "kv=f31") {
+		t.Errorf("a plan that is none: %v", err)
+	}
+	p := small(t)
+	p.Books[0].Text = p.Books[0].Text[:1000]
+	if _, err := p.Run(context.Background(), open, nil); !errors.Is(err, ErrShort) {
+		t.Errorf("a short book: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	_, err := small(t).Run(ctx, open, func(done, _ int) {
+		if done > 600 {
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// TestHidden: what is asked for stands in the document once, at about its depth, and the same seed hides the same.
+func TestHidden(t *testing.T) {
+	text := strings.Repeat("A bird flies over the sea and does not rest. ", 2000)
+	for seed := range uint64(20) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		parts, questions := retrieval{5, 16}.hide(rng)
+		doc := bury(text, parts)
+		for _, q := range questions {
+			lead := strings.TrimPrefix(q.Lead, "The list of numbers:\n")
+			if n := strings.Count(doc, lead+q.Answer); n != 1 {
+				t.Errorf("seed %d: %q is there %d times", seed, lead+q.Answer, n)
+			}
+			if at := float64(strings.Index(doc, lead+q.Answer)) / float64(len(doc)); math.Abs(at-q.Depth) > 0.02 {
+				t.Errorf("seed %d: %q stands at %.3f, not %.3f", seed, q.Lead, at, q.Depth)
+			}
+		}
+		again, _ := retrieval{5, 16}.hide(rand.New(rand.NewPCG(seed, 0)))
+		if bury(text, again) != doc {
+			t.Errorf("seed %d is not deterministic", seed)
+		}
+	}
+}
+
+// TestMoments: of four numbers, by hand.
+func TestMoments(t *testing.T) {
+	m := moments{[]float64{1, 2, 3, 6}}
+	if m.mean() != 3 || math.Abs(m.se()-math.Sqrt(14.0/3/4)) > 1e-15 || (&moments{[]float64{1}}).se() != 0 {
+		t.Errorf("%g ± %g", m.mean(), m.se())
+	}
+}
+
+// TestPlanAt: parts of the length become numbers, and nothing else does.
+func TestPlanAt(t *testing.T) {
+	for in, want := range map[string]string{
+		"kv=q4":                          "kv=q4",
+		"span=sinks(4)+window(ctx/4)":    "span=sinks(4)+window(512)",
+		"window(ctx/3) window(ctx/4096)": "window(682) window(1)",
+		"ctx/0 xctx/4 ctx/ ctx/4k":       "ctx/0 xctx/4 ctx/ ctx/4k",
+	} {
+		if got := PlanAt(in, 2048); got != want {
+			t.Errorf("%q at 2,048 tokens is %q, not %q", in, got, want)
+		}
+	}
+}
