@@ -102,8 +102,8 @@ type asked struct {
 	shared    int // tokens that all prompts begin with
 }
 
-// spare is how many tokens of a document's context the questions may be longer than the first one.
-const spare = 24
+// spare is how many tokens a question may take more within a document than it takes alone: where texts meet, tokens change.
+const spare = 4
 
 // documents makes the documents of a length: what is hidden, and the pages around it.
 func (r *planRun) documents(length int) (docs []asked, err error) {
@@ -128,6 +128,16 @@ func (a asker) document(book string, place float64, limit int, parts []insert, q
 		prompt, answer, err := a.tokens(bury(text, parts), q)
 		return len(prompt) + len(answer), err
 	}
+	longest, most := questions[0], 0
+	for _, q := range questions {
+		n, err := size("", q)
+		if err != nil {
+			return d, err
+		}
+		if n > most {
+			longest, most = q, n
+		}
+	}
 	// A token has some bytes, so this is enough; if the book is too short after the place, the place is earlier.
 	from := int(place * float64(max(0, len(book)-8*limit)))
 	if from > 0 {
@@ -137,7 +147,7 @@ func (a asker) document(book string, place float64, limit int, parts []insert, q
 	lo, hi := 0, min(len(text), 12*limit) // lo bytes fit, hi do not, or are all
 	for hi-lo > 16 {
 		mid := (lo + hi) / 2
-		n, err := size(text[:mid], questions[0])
+		n, err := size(text[:mid], longest)
 		if err != nil {
 			return d, err
 		}
@@ -147,7 +157,7 @@ func (a asker) document(book string, place float64, limit int, parts []insert, q
 			hi = mid
 		}
 	}
-	if lo < limit { // bytes; nearly nothing of the book
+	if lo < limit/4 { // bytes; nearly nothing of the book
 		return d, fmt.Errorf("%w: what is hidden, and the question, leave room for %d bytes of the book", ErrShort, lo)
 	}
 	doc := bury(text[:wholeRune(text, lo)], parts)
@@ -157,7 +167,7 @@ func (a asker) document(book string, place float64, limit int, parts []insert, q
 			return d, err
 		}
 		if len(prompt)+len(answer) > limit {
-			return d, fmt.Errorf("the question %q takes %d tokens more than the first", q.Ask, len(prompt)+len(answer)-limit+spare)
+			return d, fmt.Errorf("the question %q takes %d tokens more than there are", q.Ask, len(prompt)+len(answer)-limit)
 		}
 		d.prompts, d.answers = append(d.prompts, prompt), append(d.answers, answer)
 	}

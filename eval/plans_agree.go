@@ -26,7 +26,7 @@ func (r *planRun) windows() ([]place, error) {
 	}
 	n := min(r.Windows, room/r.Score)
 	if n < 2 {
-		return nil, fmt.Errorf("%w: the books have too few tokens for two contexts of %d that end with %d others each: %w", ErrPlans, longest, r.Score, ErrShort)
+		return nil, fmt.Errorf("two contexts of %d tokens that end with %d different ones: %w", longest, r.Score, ErrShort)
 	}
 	rng := rand.New(rand.NewPCG(r.Seed, 1))
 	shift := rng.Float64()

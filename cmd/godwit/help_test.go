@@ -40,12 +40,16 @@ func golden(t *testing.T, name, got string) {
 // commands are all commands but cobra's own.
 func commands() (all []*cobra.Command) {
 	root := (&app{in: strings.NewReader(""), out: &bytes.Buffer{}, err: &bytes.Buffer{}}).command()
-	all = append(all, root)
-	for _, c := range root.Commands() {
-		if c.Name() != "help" && c.Name() != "completion" {
-			all = append(all, c)
+	var add func(c *cobra.Command)
+	add = func(c *cobra.Command) {
+		all = append(all, c)
+		for _, sub := range c.Commands() {
+			if sub.Name() != "help" && sub.Name() != "completion" {
+				add(sub)
+			}
 		}
 	}
+	add(root)
 	return all
 }
 
@@ -125,7 +129,7 @@ func TestExamples(t *testing.T) {
 			if i := slices.Index(args, "<"); i >= 0 {
 				args = args[:i]
 			}
-			if args[0] != "godwit" || c.HasParent() && args[1] != c.Name() {
+			if !strings.HasPrefix(strings.Join(args, " ")+" ", c.CommandPath()+" ") {
 				t.Errorf("%s: not an example of it: %s", c.CommandPath(), line)
 				continue
 			}
