@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -17,22 +18,14 @@ import (
 // asker turns questions into tokens.
 type asker struct {
 	m    *godwit.Model
-	chat bool // by the model's chat template
-	bare bool // no question, only the beginning of the answer
-}
-
-func (a asker) text(doc, ask, lead string) string {
-	if a.bare {
-		return doc + "\n\n" + lead
-	}
-	return doc + "\n\nQuestion: " + ask + "\nAnswer: " + lead
+	chat bool // ask by the model's chat template; else the document goes on with the beginning of the answer
 }
 
 // tokens returns the prompt, up to what is scored, and what is scored.
 func (a asker) tokens(doc string, q Question) (prompt, answer []int32, err error) {
 	encode := func(lead string) ([]int32, error) {
 		if !a.chat {
-			return a.m.Tokenize(a.text(doc, q.Ask, lead), false)
+			return a.m.Tokenize(doc+"\n\n"+lead, false)
 		}
 		ids, err := a.m.Render(nil, []godwit.Message{{Role: "user", Content: doc + "\n\n" + q.Ask}})
 		if err != nil {
@@ -97,8 +90,8 @@ func score(ctx context.Context, s *godwit.Session, prompt, answer []int32) (Scor
 // asked is a document in tokens.
 type asked struct {
 	questions []Question
-	prompts   [][]int32 // up to the answers; all begin alike
-	answers   [][]int32
+	prompts   [][]int32 // up to the answers; all begin alike, [questions, tokens]
+	answers   [][]int32 // [questions, tokens]
 	shared    int // tokens that all prompts begin with
 }
 
@@ -199,6 +192,7 @@ const questionWork = 32
 
 // retrieve asks a plan all questions of all documents.
 func (r *planRun) retrieve(ctx context.Context, m *godwit.Model, docs []asked, row *PlanResult) (err error) {
+	debug.FreeOSMemory() // what was measured before is not this plan's
 	s, err := r.session(m, row.Context)
 	if err != nil {
 		return err
