@@ -92,7 +92,7 @@ type asked struct {
 	questions []Question
 	prompts   [][]int32 // up to the answers; all begin alike, [questions, tokens]
 	answers   [][]int32 // [questions, tokens]
-	shared    int // tokens that all prompts begin with
+	shared    int       // tokens that all prompts begin with
 }
 
 // spare is how many tokens a question may take more within a document than it takes alone: where texts meet, tokens change.
