@@ -58,6 +58,9 @@ func (m *Model) threads(o Options, machine *topo.Machine) (int, ThreadsBy) {
 	if err := par.Guard(func() error { n = measure(decoding(m.file), counts); return nil }); err != nil || n == 0 {
 		return usual, ThreadsCores
 	}
+	if n < usual && topo.Loaded(os.DirFS("/")) {
+		return usual, ThreadsCores // another program had a core, and will not have it forever
+	}
 	memo.Put(key, n)
 	return n, ThreadsNew
 }

@@ -1,9 +1,20 @@
 package topo
 
 import (
+	"io/fs"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
+
+// Loaded reports whether other programs have been busy: whether, over the last minute, more than half a CPU's worth of them ran or
+// waited, from the files of a root. Where the system does not say so it is false.
+func Loaded(root fs.FS) bool {
+	first, _, _ := strings.Cut(sysfs{root}.text("proc/loadavg"), " ")
+	load, err := strconv.ParseFloat(first, 64)
+	return err == nil && load > 0.5
+}
 
 // Trial is a measurement of candidates that take turns.
 type Trial struct {

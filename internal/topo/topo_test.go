@@ -288,3 +288,14 @@ func TestHere(t *testing.T) {
 		t.Error(m.Key())
 	}
 }
+
+func TestLoaded(t *testing.T) {
+	for text, want := range map[string]bool{"0.08 0.02 0.01 1/123 4567\n": false, "1.93 0.4 0.1 3/99 1\n": true, "": false, "x": false, "NaN 1 1": false} {
+		if got := Loaded(fstest.MapFS{"proc/loadavg": {Data: []byte(text)}}); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+	if Loaded(fstest.MapFS{}) {
+		t.Error("without a file")
+	}
+}
