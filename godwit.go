@@ -24,6 +24,7 @@ var (
 	ErrPower       = runtime.ErrPower   // an unknown power profile
 	ErrCPU         = runtime.ErrCPU     // the environment's GODWIT_CPU names instructions that the machine does not have
 	ErrBLAS        = runtime.ErrBLAS    // the environment's GODWIT_BLAS names a library that cannot be loaded
+	ErrMemory      = runtime.ErrMemory  // a session does not fit into the budget; errors.As a *MemoryError
 	ErrNoTokenizer = errors.New("the model file has no tokenizer: feed token ids instead")
 	ErrNoTemplate  = errors.New("the model file has no chat template: prompt with plain text, or name a template")
 )
@@ -34,11 +35,17 @@ type (
 	Info = arch.Info
 	// ContextError carries the numbers of a context overflow.
 	ContextError = runtime.ContextError
+	// MemoryError says what does not fit into a budget, and what would.
+	MemoryError = runtime.MemoryError
+	// Memory is what a session takes, by part, before it is made.
+	Memory = runtime.Memory
+	// KVMemory is the cache of layers that are alike.
+	KVMemory = runtime.KVMemory
 	// Stats is what a session did: tokens, times, memory, the hash of the last logits.
 	Stats = runtime.Stats
 	// Cost is what tokens take: bytes of weights and cache, operations.
 	Cost = runtime.Cost
-	// Options say how a model is opened: plan edits, threads.
+	// Options say how a model is opened: plan edits, threads, a budget of memory.
 	Options = runtime.Options
 	// SessionOptions say how much a session may hold.
 	SessionOptions = runtime.SessionOptions
@@ -159,6 +166,13 @@ func (m *Model) FileBytes() int64 { return m.rt.FileBytes() }
 
 // KVBytes returns the memory of the caches of a session that holds ctx tokens; 0: as many as the model was trained for.
 func (m *Model) KVBytes(ctx int) (int64, error) { return m.rt.KVBytes(ctx) }
+
+// Memory plans a session without making it: what it takes, by part, and with how many rows a step. With Options.Memory, what does
+// not fit is a *MemoryError.
+func (m *Model) Memory(o SessionOptions) (Memory, error) { return m.rt.Memory(o) }
+
+// MaxContext returns the most tokens of a session, in steps of at most chunk rows (0: one), that fits into Options.Memory.
+func (m *Model) MaxContext(chunk int, exact bool) int { return m.rt.MaxContext(chunk, exact) }
 
 // Cost returns the bytes and operations of reading n tokens from position first on; of n = 1, those of a decoded token.
 // Positions that no session can hold cost nothing.

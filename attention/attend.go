@@ -173,10 +173,10 @@ func (j *job) seals() error {
 func (j *job) blocks() error {
 	c, sh, n := j.s.core, j.s.core.shape, j.at.N
 	if j.heads == nil {
-		most := min(wave, (tiles(j.s.maxLen)+block-1)/block*sh.KVHeads)
+		most := c.blocksOf(j.s.maxLen)
 		j.items, j.parts, j.heads = make([]item, 0, most), make([]softmax, most), make([]head, sh.KVHeads)
 	}
-	most := min(len(j.parts), max(16, waveSize/(n*c.group*(sh.VDim+3))))
+	most := c.together(n, j.s.maxLen)
 	for i := range most {
 		j.parts[i] = takeSoftmax(j.at.Mem, n*c.group, sh.VDim)
 	}
@@ -212,6 +212,16 @@ func (j *job) blocks() error {
 		j.finish(j.heads[h].all, h, 0)
 	}
 	return nil
+}
+
+// blocksOf is the most blocks of all heads that a session of maxLen rows shares out at once.
+func (c *Core) blocksOf(maxLen int) int {
+	return min(wave, (tiles(maxLen)+block-1)/block*c.shape.KVHeads)
+}
+
+// together is how many blocks a step of n rows shares out at once.
+func (c *Core) together(n, maxLen int) int {
+	return min(c.blocksOf(maxLen), max(16, waveSize/(n*c.group*(c.shape.VDim+3))))
 }
 
 // flush computes the items and merges their results.

@@ -63,6 +63,14 @@ func (u Union) Runs(dst []seq.Run, q, hi seq.Pos) []seq.Run {
 	return dst[:out]
 }
 
+// Count implements Counter.
+func (u Union) Count(q seq.Pos) (n int) {
+	for _, s := range u {
+		n += runsOf(s, q)
+	}
+	return n
+}
+
 func (u Union) String() string {
 	names := make([]string, len(u))
 	for i, s := range u {

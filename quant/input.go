@@ -61,6 +61,14 @@ func (in *Input) Set(x []float32, n, cols int, exact bool, team seq.Team, mem *s
 	return err
 }
 
+// SizeInput counts what Set takes.
+func SizeInput(mem *seq.Sizer, n, cols int, exact bool) {
+	if !exact && n > 0 && cols%actBlock == 0 {
+		seq.Size[int8](mem, n*cols)
+		seq.Size[float32](mem, n*cols/actBlock*metaLen)
+	}
+}
+
 // quantizer is the parallel task of Set; its items are step rows each.
 type quantizer struct {
 	in   Input

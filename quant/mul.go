@@ -42,22 +42,15 @@ func Mul(in *Input, team seq.Team, mem *seq.Arena, jobs ...Job) error {
 			return fmt.Errorf("product %d of %d: %w", i+1, len(jobs), err)
 		}
 		panels += (j.M.Rows + panelRows - 1) / panelRows
-		if in.exact || j.M.Format.Group == 0 {
-			if library.err != nil {
-				return library.err
-			}
-			f, n := floatScratch(j.M)
-			if in.byLibrary(j) {
-				f += libraryRows * in.cols
-				least = libraryRows / panelRows
-			}
-			floats, ints = max(floats, f), max(ints, n)
-		} else {
-			f, n := panelScratch(j.M, active.rows)
-			floats, ints = max(floats, f), max(ints, n)
+		if library.err != nil && (in.exact || j.M.Format.Group == 0) {
+			return library.err
 		}
+		if in.byLibrary(j) {
+			least = libraryRows / panelRows
+		}
+		f, n := in.scratch(j)
+		floats, ints = max(floats, f), max(ints, n)
 	}
-	floats, ints = (floats+15)&^15, (ints+63)&^63 // workers do not share cache lines
 	mark := mem.Mark()
 	p := products.get()
 	p.in, p.floatLen, p.intLen = *in, floats, ints
@@ -74,6 +67,33 @@ func Mul(in *Input, team seq.Team, mem *seq.Arena, jobs ...Job) error {
 	products.put(p)
 	mem.Release(mark)
 	return err
+}
+
+// scratch is the number of float32 and of int8 that a worker needs for a job, in whole cache lines, which workers do not share.
+func (in *Input) scratch(j *Job) (floats, ints int) {
+	if in.exact || j.M.Format.Group == 0 {
+		floats, ints = floatScratch(j.M)
+		if in.byLibrary(j) {
+			floats += libraryRows * in.cols
+		}
+	} else {
+		floats, ints = panelScratch(j.M, active.rows)
+	}
+	return (floats + 15) &^ 15, (ints + 63) &^ 63
+}
+
+// SizeMul counts what Mul takes for products of n rows with matrices by some workers.
+func SizeMul(mem *seq.Sizer, n, workers int, exact bool, by ...Matrix) {
+	var floats, ints int
+	for _, m := range by {
+		in := Input{n: n, cols: m.Cols, exact: exact}
+		f, i := in.scratch(&Job{M: m})
+		floats, ints = max(floats, f), max(ints, i)
+	}
+	mark := mem.Mark()
+	seq.Size[float32](mem, workers*floats)
+	seq.Size[int8](mem, workers*ints)
+	mem.Release(mark)
 }
 
 // check refuses a job that does not fit the input.

@@ -20,13 +20,13 @@ type ahead struct {
 
 // draftsLimit is the most drafts of a step that the session has room for.
 func (s *Session) draftsLimit(lookup int) int {
-	return max(0, min(lookup, s.env.MaxChunk-1, eachFloats/s.m.Info.Vocab-1))
+	return max(0, min(lookup, s.env.MaxChunk-1, s.plan.Rows-1))
 }
 
 // bytes is the memory of drafts.
 func (a *ahead) bytes() int64 { return int64(len(a.rows))*4 + int64(len(a.want))*8 + a.look.bytes() }
 
-// prepare makes room for most drafts a step. The logits move to the first row.
+// prepare makes room for most drafts a step.
 func (s *Session) prepare(most int) {
 	a := &s.ahead
 	if a.look == nil {
@@ -35,13 +35,11 @@ func (s *Session) prepare(most int) {
 	if 1+most <= len(a.want) {
 		return
 	}
-	vocab := s.m.Info.Vocab
-	a.rows, a.want = make([]float32, (1+most)*vocab), make([]int, 1+most)
+	s.rows(1 + most)
+	a.want = make([]int, 1+most)
 	for i := range a.want {
 		a.want[i] = i
 	}
-	copy(a.rows, s.logits)
-	s.logits, a.row = a.rows[:vocab], 0
 }
 
 // advance appends the token that was sampled, like Feed. When it was drafted, its logits are there already; when not, the

@@ -18,6 +18,8 @@ var (
 	ErrPower  = errors.New("no such power profile")
 	ErrCPU    = cpu.ErrLevel    // the environment's GODWIT_CPU names instructions that the machine does not have
 	ErrBLAS   = blas.ErrLibrary // the environment's GODWIT_BLAS names a library that cannot be loaded
+	// ErrMemory is matched by every *MemoryError.
+	ErrMemory = errors.New("the memory budget is too small")
 	// ErrContext is matched by every *ContextError.
 	ErrContext = errors.New("the context is full")
 )

@@ -27,6 +27,12 @@ type Options struct {
 	Power   Power  // what the workers are to save
 	Pin     Pin    // whether they are bound to CPUs
 
+	// Memory is the most anonymous memory, in bytes, that the model and its open sessions may take together; 0: no limit. It sets
+	// how many rows a step has (Model.Memory tells), and what does not fit in steps of one row is a *MemoryError, from
+	// Open, when not even a session of one token fits, or from NewSession. The mapped file, whose pages the system may
+	// drop, and what else the process holds do not count. Results are the same to the bit.
+	Memory int64
+
 	ThreadsFile string // where measured numbers are remembered; "": godwit/threads.json in the user's folder for caches
 }
 
@@ -42,13 +48,16 @@ type Model struct {
 
 	machine   *topo.Machine
 	threadsBy ThreadsBy
+	budget    int64 // Options.Memory
+	heap      int64 // what parsed metadata, the network, a tokenizer and a sampler hold; and the file, unless it is mapped
 
 	paceMu sync.Mutex
 	pacing pacing
 
 	mu       sync.Mutex
 	closed   bool
-	sessions int // open ones, which hold the mapping
+	sessions int   // open ones, which hold the mapping
+	taken    int64 // bytes that were planned for them
 }
 
 // Open maps the GGUF model at path; of a split model (-00001-of-0000N) any part may be named.
@@ -107,6 +116,9 @@ func build(files []*mmap.File, o Options) (m *Model, err error) {
 	if o.Threads < ThreadsMeasured || o.Threads > MaxThreads {
 		return nil, fmt.Errorf("threads: %d is not between 0 and %d", o.Threads, MaxThreads)
 	}
+	if o.Memory < 0 {
+		return nil, fmt.Errorf("memory: a budget of %d bytes is negative", o.Memory)
+	}
 	if o.Power < 0 || int(o.Power) >= len(powerNames) {
 		return nil, fmt.Errorf("%v: %w", o.Power, ErrPower)
 	}
@@ -136,8 +148,16 @@ func build(files []*mmap.File, o Options) (m *Model, err error) {
 		return nil, m.explain(err)
 	}
 	threads, by := m.threads(o, m.machine)
-	m.threadsBy = by
+	m.threadsBy, m.budget = by, o.Memory
+	m.heap = m.textBytes() + m.netBytes()
+	if o.NoMap {
+		m.heap += m.FileBytes()
+	}
 	m.pool = par.NewPool(threads)
+	if _, err := m.plan(SessionOptions{Context: 1}, 0); err != nil {
+		m.pool.Close()
+		return nil, err
+	}
 	m.repace(func(*pacing) {})
 	return m, nil
 }
@@ -171,21 +191,26 @@ func (m *Model) Close() error {
 	return errors.Join(errs...)
 }
 
-// acquire counts one more open session.
-func (m *Model) acquire() error {
+// acquire plans one more open session, and counts it.
+func (m *Model) acquire(o SessionOptions) (Memory, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
-		return ErrClosed
+		return Memory{}, fmt.Errorf("model %w", ErrClosed)
 	}
-	m.sessions++
-	return nil
+	p, err := m.plan(o, m.taken)
+	if err == nil {
+		m.sessions++
+		m.taken += p.session()
+	}
+	return p, err
 }
 
-func (m *Model) release() {
+func (m *Model) release(p Memory) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.sessions--
+	m.taken -= p.session()
 }
 
 // File returns the parsed container: metadata and tensors, aliasing the mapping.

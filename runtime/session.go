@@ -19,7 +19,7 @@ var ErrFault = seq.ErrFault
 // SessionOptions say how much a session may hold. The zero value is good.
 type SessionOptions struct {
 	Context int  // most tokens; 0: the context length the model was trained for
-	Chunk   int  // tokens of a prompt computed at once; 0: 256. It does not change any result.
+	Chunk   int  // most tokens of a prompt computed at once, fewer with a budget; 0: 256. It does not change any result.
 	Exact   bool // float32 activations throughout instead of int8 blocks (slow)
 }
 
@@ -36,6 +36,7 @@ type Session struct {
 	state *layer.NetState
 	mem   seq.Arena
 	env   seq.Env
+	plan  Memory
 	pages []*mmap.Block
 	exact bool
 
@@ -52,18 +53,21 @@ type Session struct {
 
 // NewSession starts an empty session.
 func (m *Model) NewSession(o SessionOptions) (*Session, error) {
-	env, err := m.env(o)
+	p, err := m.acquire(o)
 	if err != nil {
 		return nil, fmt.Errorf("new session: %w", err)
 	}
-	if err := m.acquire(); err != nil {
-		return nil, fmt.Errorf("new session: model %w", err)
-	}
-	s := &Session{m: m, env: env, exact: o.Exact, pos: make([]seq.Pos, env.MaxChunk), logits: make([]float32, m.Info.Vocab)}
+	s := &Session{m: m, plan: p, env: seq.Env{MaxLen: p.Context, MaxChunk: p.Chunk}, exact: o.Exact,
+		pos: make([]seq.Pos, p.Chunk), logits: make([]float32, m.Info.Vocab)}
 	s.env.Alloc = s.alloc
-	if s.state, err = m.net.NewState(&s.env); err != nil {
+	scratch, err := s.alloc(int(p.Scratch))
+	if err == nil {
+		s.mem.Use(scratch)
+		s.state, err = m.net.NewState(&s.env)
+	}
+	if err != nil {
 		s.free()
-		m.release()
+		m.release(s.plan)
 		return nil, fmt.Errorf("new session: %w", err)
 	}
 	return s, nil
@@ -74,8 +78,8 @@ func (m *Model) env(o SessionOptions) (seq.Env, error) {
 	if o.Context < 0 || o.Context > MaxContext {
 		return seq.Env{}, fmt.Errorf("context of %d tokens is not between 0 and %d", o.Context, MaxContext)
 	}
-	if o.Chunk < 0 || o.Chunk > maxChunk {
-		return seq.Env{}, fmt.Errorf("chunk of %d tokens is not between 0 and %d", o.Chunk, maxChunk)
+	if o.Chunk < 0 || o.Chunk > MaxChunk {
+		return seq.Env{}, fmt.Errorf("chunk of %d tokens is not between 0 and %d", o.Chunk, MaxChunk)
 	}
 	if o.Context == 0 {
 		o.Context = m.Info.Context
@@ -89,7 +93,8 @@ func (m *Model) env(o SessionOptions) (seq.Env, error) {
 // MaxContext bounds a session's tokens: positions are int32, and RoPE angles lose meaning long before.
 const MaxContext = 1 << 28
 
-const maxChunk = 1 << 14
+// MaxChunk bounds the rows of a step.
+const MaxChunk = 1 << 14
 
 // alloc gives the caches zeroed pages outside the Go heap, so that the collector neither scans nor counts them.
 func (s *Session) alloc(n int) ([]byte, error) {
@@ -105,7 +110,7 @@ func (s *Session) free() {
 	for _, b := range s.pages {
 		b.Free()
 	}
-	s.pages, s.state = nil, nil
+	s.pages, s.state, s.mem = nil, nil, seq.Arena{}
 }
 
 // Close frees the session's memory.
@@ -116,7 +121,7 @@ func (s *Session) Close() error {
 	defer s.mu.Unlock()
 	s.closed = true
 	s.free()
-	s.m.release()
+	s.m.release(s.plan)
 	return nil
 }
 
@@ -307,8 +312,8 @@ func (s *Session) Each(ctx context.Context, tokens []int32, visit func(i int, lo
 	}
 	vocab := s.m.Info.Vocab
 	// All rows' logits of a full chunk would be 256 MB for 262,144 entries; results do not depend on the chunk.
-	chunk := min(s.env.MaxChunk, max(1, eachFloats/vocab))
-	logits := make([]float32, chunk*vocab) // [chunk, vocabulary]
+	chunk := min(s.env.MaxChunk, s.plan.Rows, max(1, len(tokens)))
+	logits := s.rows(chunk) // [chunk, vocabulary]
 	want := make([]int, chunk)
 	start := time.Now()
 	for done := 0; done < len(tokens); done += chunk {
@@ -331,8 +336,19 @@ func (s *Session) Each(ctx context.Context, tokens []int32, visit func(i int, lo
 	return nil
 }
 
-// eachFloats bounds the logits that Each holds at once: 32 MB.
+// eachFloats bounds the logits that are held at once: 32 MB.
 const eachFloats = 8 << 20
+
+// rows returns room for the logits of n rows. It stays, and what the logits of the last token lie in becomes its first row.
+func (s *Session) rows(n int) []float32 {
+	vocab := s.m.Info.Vocab
+	if len(s.ahead.rows) < n*vocab {
+		rows := make([]float32, n*vocab)
+		copy(rows, s.logits)
+		s.ahead.rows, s.ahead.row, s.logits = rows, 0, rows[:vocab]
+	}
+	return s.ahead.rows[:n*vocab]
+}
 
 // Sync makes the stream equal to tokens with the least work: it keeps the longest common prefix, forgets the rest and
 // feeds what is missing. It returns the number of tokens kept. Logits are there afterwards.

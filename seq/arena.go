@@ -8,8 +8,17 @@ import "unsafe"
 // taken before Team.Run, not inside a Task. The zero value is ready.
 type Arena struct {
 	slabs [][]uint64
-	at    int // the slab that slices are taken from
-	used  int // words of it taken
+	at    int  // the slab that slices are taken from
+	used  int  // words of it taken
+	given bool // the first slab is Use's
+	high  int  // most words of it ever taken
+}
+
+// Use gives the arena memory to begin with, as many bytes as a Sizer counted for what will be taken; block begins at a multiple of 8.
+// It is called before anything is taken. What does not fit is taken from slabs.
+func (a *Arena) Use(block []byte) {
+	words := unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(block))), len(block)/8)
+	*a = Arena{slabs: [][]uint64{words}, given: true}
 }
 
 // slabWords bounds a slab that is made for more than one slice: 512 KiB, so that what stays unused at the ends of slabs is little
@@ -25,25 +34,33 @@ func (a *Arena) Mark() Mark { return Mark{a.at, a.used} }
 // Release gives back everything taken since m.
 func (a *Arena) Release(m Mark) { a.at, a.used = m.at, m.used }
 
-// Bytes returns the memory the arena holds.
+// Bytes returns the memory the arena holds; of memory that Use gave, what was ever taken.
 func (a *Arena) Bytes() (n int64) {
-	for _, s := range a.slabs {
+	for i, s := range a.slabs {
+		if i == 0 && a.given {
+			n += int64(a.high) * 8
+			continue
+		}
 		n += int64(len(s)) * 8
 	}
 	return n
 }
 
-// Trim gives the memory back; it must not be called while slices are held.
+// Trim gives the memory back, and lets go of what Use gave; it must not be called while slices are held.
 func (a *Arena) Trim() { *a = Arena{} }
 
 // take returns words of a slab.
 func (a *Arena) take(words int) []uint64 {
 	for ; a.at < len(a.slabs); a.at, a.used = a.at+1, 0 {
-		if a.used == 0 && words > len(a.slabs[a.at]) { // nobody has anything of it, nor of those after it
+		// Nobody has anything of the slab, nor of those after it.
+		if a.used == 0 && words > len(a.slabs[a.at]) && !(a.given && a.at == 0) {
 			a.fit(words)
 		}
 		if s := a.slabs[a.at]; words <= len(s)-a.used {
 			a.used += words
+			if a.at == 0 {
+				a.high = max(a.high, a.used)
+			}
 			return s[a.used-words : a.used]
 		}
 	}
@@ -78,10 +95,35 @@ func Take[T Scalar](a *Arena, n int) []T {
 	if n <= 0 {
 		return nil
 	}
-	var t T
-	words := (n*int(unsafe.Sizeof(t))+7)/8 + 8 // 8 spare words to align
-	block := a.take(words)
+	block := a.take(wordsOf[T](n))
 	p := unsafe.Pointer(unsafe.SliceData(block))
 	off := (64 - uintptr(p)&63) & 63
 	return unsafe.Slice((*T)(unsafe.Add(p, off)), n)
+}
+
+// wordsOf is the words that n elements take, n > 0.
+func wordsOf[T Scalar](n int) int {
+	var t T
+	return (n*int(unsafe.Sizeof(t))+7)/8 + 8 // 8 spare words to align
+}
+
+// Sizer counts what a pass takes from an Arena without taking it: the same marks, releases and sizes, in the same order. The zero
+// value is ready.
+type Sizer struct{ used, most int }
+
+// Mark returns the present position.
+func (s *Sizer) Mark() int { return s.used }
+
+// Release gives back everything counted since m.
+func (s *Sizer) Release(m int) { s.used = m }
+
+// Bytes returns the most that was taken at once: a block of as many bytes holds it all.
+func (s *Sizer) Bytes() int64 { return int64(s.most) * 8 }
+
+// Size counts n elements, as Take takes them.
+func Size[T Scalar](s *Sizer, n int) {
+	if n > 0 {
+		s.used += wordsOf[T](n)
+		s.most = max(s.most, s.used)
+	}
 }

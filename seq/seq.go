@@ -63,6 +63,23 @@ type Op interface {
 	Run(y, x []float32, st State, at *Step) error
 }
 
+// StepSize is what the scratch of a step depends on.
+type StepSize struct {
+	N       int // rows
+	MaxLen  int // most rows of the session
+	Workers int
+	Exact   bool
+}
+
+// Sized is an Op that tells the scratch it takes. A planner asks it before there is a session; what an Op that is not Sized
+// takes comes on top of the plan.
+type Sized interface {
+	// Scratch counts what Run takes from the step's arena, or more where that depends on the rows' contents.
+	Scratch(mem *Sizer, at *StepSize)
+	// Heap returns the bytes that a session's state takes of the Go heap, beside its cache.
+	Heap(at *StepSize) int64
+}
+
 // Errors that cross package borders.
 var (
 	ErrFault  = errors.New("mapped memory could not be read (file truncated or device error)")

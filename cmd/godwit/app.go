@@ -40,6 +40,8 @@ type app struct {
 	power   string
 	ctx     int
 	exact   bool
+	memory  bytesFlag // 0: no budget
+	started int64     // bytes of the program without a model; 0: not asked for yet
 
 	onInterrupt atomic.Pointer[func()] // what an interrupt stops instead of the program; nil: the program
 }
@@ -94,7 +96,7 @@ MODEL is a name from ` + "`godwit list`" + ` (fetched on first use) or the path 
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON instead of text (docs/CLI-JSON.md)")
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "no progress bars and no summary")
 	root.AddCommand(a.runCommand(), a.chatCommand(), a.pullCommand(), a.listCommand(), a.rmCommand(), a.inspectCommand(),
-		a.tokenizeCommand(), a.logitsCommand(), a.convertCommand(), a.quantizeCommand(), a.perplexityCommand(), a.benchCommand(),
+		a.planCommand(), a.tokenizeCommand(), a.logitsCommand(), a.convertCommand(), a.quantizeCommand(), a.perplexityCommand(), a.benchCommand(),
 		a.evalCommand(), a.versionCommand())
 	return root
 }
@@ -115,6 +117,7 @@ func (a *app) engineFlags(c *cobra.Command) {
 	f.IntVarP(&a.threads, "threads", "t", 0, "use `N` threads; 0: what is fastest here, which is measured once (0.1 s) and remembered")
 	f.StringVar(&a.power, "power", godwit.PowerBalanced.String(), "`PROFILE`: performance, balanced, or background (little cores or few threads, 30% of the time)")
 	f.BoolVar(&a.exact, "exact", false, "float32 activations throughout, and a float32 cache if there is no --plan (slow)")
+	f.Var(&a.memory, "memory", "keep to a `SIZE` of anonymous memory, e.g. 300MiB, with shorter steps; 0: no limit (godwit plan tells)")
 	c.ValidArgsFunction = completeModel
 }
 
@@ -179,7 +182,11 @@ func (a *app) openPlan(path, plan string) (*godwit.Model, error) {
 	if a.exact && plan == "" {
 		plan = "kv=f32"
 	}
-	o := godwit.Options{Plan: plan, Threads: a.threads}
+	memory, err := a.modelMemory()
+	if err != nil {
+		return nil, err
+	}
+	o := godwit.Options{Plan: plan, Threads: a.threads, Memory: memory}
 	if o.Threads == 0 {
 		o.Threads = godwit.ThreadsMeasured
 	}
@@ -328,9 +335,14 @@ func sentence(err error) string {
 	text := printable(strings.Join(strings.Fields(err.Error()), " "))
 	var full *godwit.ContextError
 	var plan *attention.PlanError
+	var memory *godwit.MemoryError
 	switch {
 	case errors.As(err, &full) && !errors.As(err, new(advised)):
 		text += "; give --ctx more tokens, or a shorter input"
+	case errors.As(err, &memory) && memory.MaxContext > 0:
+		text += fmt.Sprintf("; give --memory more, or --ctx %d", memory.MaxContext)
+	case errors.As(err, &memory):
+		text += "; give --memory more"
 	case errors.Is(err, eval.ErrShort):
 		text += "; give --ctx less, or a longer text"
 	case errors.As(err, &plan), errors.Is(err, attention.ErrCompose):

@@ -61,6 +61,24 @@ func (a *Attention) Run(y, x []float32, st seq.State, at *seq.Step) error {
 	return nil
 }
 
+// Heap implements seq.Sized.
+func (a *Attention) Heap(at *seq.StepSize) int64 { return a.Core.Heap(at) }
+
+// Scratch implements seq.Sized.
+func (a *Attention) Scratch(mem *seq.Sizer, at *seq.StepSize) {
+	mark := mem.Mark()
+	quant.SizeInput(mem, at.N, a.Q.W.Cols, at.Exact)
+	for _, l := range [...]*Linear{&a.Q, &a.K, &a.V} {
+		seq.Size[float32](mem, at.N*l.W.Rows)
+	}
+	quant.SizeMul(mem, at.N, at.Workers, at.Exact, a.Q.W, a.K.W, a.V.W)
+	seq.Size[float32](mem, at.N*a.Out.W.Cols)
+	a.Core.Scratch(mem, at)
+	quant.SizeInput(mem, at.N, a.Out.W.Cols, at.Exact)
+	quant.SizeMul(mem, at.N, at.Workers, at.Exact, a.Out.W)
+	mem.Release(mark)
+}
+
 // headNorm normalises queries and keys; its items are rows.
 type headNorm struct {
 	a    *Attention

@@ -49,6 +49,27 @@ func (g *GLU) run(y []float32, in *quant.Input, at *seq.Step) error {
 	return quant.Mul(in, at.Team, at.Mem, g.Down.job(y))
 }
 
+// Heap implements seq.Sized.
+func (*GLU) Heap(*seq.StepSize) int64 { return 0 }
+
+// Scratch implements seq.Sized.
+func (g *GLU) Scratch(mem *seq.Sizer, at *seq.StepSize) {
+	mark := mem.Mark()
+	quant.SizeInput(mem, at.N, g.Up.W.Cols, at.Exact)
+	sizeGLU(mem, at, g.Gate.W, g.Up.W, g.Down.W, g.Up.W.Rows)
+	mem.Release(mark)
+}
+
+// sizeGLU counts what run takes.
+func sizeGLU(mem *seq.Sizer, at *seq.StepSize, gate, up, down quant.Matrix, hidden int) {
+	for range 2 {
+		seq.Size[float32](mem, at.N*hidden)
+	}
+	quant.SizeMul(mem, at.N, at.Workers, at.Exact, gate, up)
+	quant.SizeInput(mem, at.N, hidden, at.Exact)
+	quant.SizeMul(mem, at.N, at.Workers, at.Exact, down)
+}
+
 // gating sets gate to Act(gate)·up; its items are rows.
 type gating struct {
 	act      Activation

@@ -127,6 +127,28 @@ func (m *MoE) expert(e int, y, x []float32, rows []int32, shares []float32, at *
 	return err
 }
 
+// Heap implements seq.Sized.
+func (*MoE) Heap(*seq.StepSize) int64 { return 0 }
+
+// Scratch implements seq.Sized, of a step whose rows all choose the same experts.
+func (m *MoE) Scratch(mem *seq.Sizer, at *seq.StepSize) {
+	mark := mem.Mark()
+	width, experts := m.Router.W.Cols, m.Router.W.Rows
+	quant.SizeInput(mem, at.N, width, at.Exact)
+	seq.Size[float32](mem, at.N*experts)
+	quant.SizeMul(mem, at.N, at.Workers, at.Exact, m.Router.W)
+	for range 4 { // what route and group give
+		seq.Size[int32](mem, at.N*m.Used)
+	}
+	seq.Size[int32](mem, experts+2)
+	for range 2 {
+		seq.Size[float32](mem, at.N*width)
+	}
+	quant.SizeInput(mem, at.N, width, at.Exact)
+	sizeGLU(mem, at, m.Gate, m.Up, m.Down, m.Down.Cols)
+	mem.Release(mark)
+}
+
 // transfer gathers rows for an expert, or adds its weighted outputs to them; its items are the expert's rows.
 type transfer struct {
 	to, from []float32 // [rows, width]

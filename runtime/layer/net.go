@@ -73,6 +73,43 @@ func (n *Net) Bytes(env *seq.Env) (int64, error) {
 // sizer is an operation with a state that grows with the session; Bytes is negative when that session is not possible.
 type sizer interface{ Bytes(env *seq.Env) int64 }
 
+// StateBytes returns the memory that each operation with a state takes when it is full, in the order of the stack.
+func (n *Net) StateBytes(env *seq.Env) []int64 {
+	var list []int64
+	for i := range n.Stack {
+		if s, ok := n.Stack[i].Op.(sizer); ok {
+			list = append(list, s.Bytes(env))
+		}
+	}
+	return list
+}
+
+// Scratch returns the bytes of the arena that a step takes at most, whichever of its rows are wanted.
+func (n *Net) Scratch(at *seq.StepSize) int64 {
+	var mem seq.Sizer
+	for range 3 {
+		seq.Size[float32](&mem, at.N*n.Width())
+	}
+	for i := range n.Stack {
+		if o, ok := n.Stack[i].Op.(seq.Sized); ok {
+			o.Scratch(&mem, at)
+		}
+	}
+	quant.SizeInput(&mem, at.N, n.Width(), at.Exact)
+	quant.SizeMul(&mem, at.N, at.Workers, at.Exact, n.Head.W)
+	return mem.Bytes()
+}
+
+// Heap returns the bytes of the Go heap that a session's state takes, beside the memory that StateBytes counts.
+func (n *Net) Heap(at *seq.StepSize) (sum int64) {
+	for i := range n.Stack {
+		if o, ok := n.Stack[i].Op.(seq.Sized); ok {
+			sum += o.Heap(at)
+		}
+	}
+	return sum
+}
+
 // Len returns the number of rows held.
 func (s *NetState) Len() int { return s.len }
 

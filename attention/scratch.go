@@ -1,0 +1,96 @@
+package attention
+
+import (
+	"unsafe"
+
+	"github.com/godwit-ai/godwit/internal/i8"
+	"github.com/godwit-ai/godwit/seq"
+)
+
+// Scratch counts what Run takes from a step's arena, in the order in which it does: TestScratch compares the two to the byte.
+func (c *Core) Scratch(mem *seq.Sizer, at *seq.StepSize) {
+	sh := c.shape
+	mark := mem.Mark()
+	if c.pos != nil {
+		seq.Size[float32](mem, at.N*c.pos.Width())
+	}
+	rows := min(c.height, at.N) * c.group
+	for range at.Workers {
+		c.sizeQueries(mem, rows, at.Exact)
+		seq.Size[float32](mem, rows*Tile)
+		seq.Size[float32](mem, sh.Dim*Tile)
+		seq.Size[float32](mem, sh.VDim*Tile)
+		seq.Size[float32](mem, rows*(sh.VDim+3))
+		seq.Size[float32](mem, rows*(sh.VDim+3))
+		if !at.Exact {
+			c.sizeInts(mem, rows)
+		}
+	}
+	if rows := at.N * c.group; rows <= slimRows {
+		for range c.together(at.N, at.MaxLen) {
+			seq.Size[float32](mem, rows*(sh.VDim+3))
+		}
+		for range sh.KVHeads {
+			c.sizeQueries(mem, rows, at.Exact)
+			seq.Size[float32](mem, rows*(sh.VDim+3))
+		}
+	}
+	mem.Release(mark)
+}
+
+// sizeQueries counts what takeQueries takes.
+func (c *Core) sizeQueries(mem *seq.Sizer, rows int, exact bool) {
+	seq.Size[float32](mem, rows*c.shape.Dim)
+	if c.keyInts != nil && !exact {
+		seq.Size[int8](mem, rows*c.padded())
+		seq.Size[uint64](mem, rows*c.padded()/i8.Group)
+	}
+}
+
+// sizeInts counts what takeInts takes.
+func (c *Core) sizeInts(mem *seq.Sizer, rows int) {
+	room := 0
+	if c.keyInts != nil {
+		room = c.keyInts.Room()
+		if dim := c.padded(); dim != c.shape.Dim {
+			seq.Size[float32](mem, dim)
+		}
+	}
+	if c.valInts != nil {
+		room = max(room, c.valInts.Room())
+		seq.Size[int8](mem, rows*Tile)
+		seq.Size[uint64](mem, rows*Tile/i8.Group)
+		seq.Size[float32](mem, Tile)
+		seq.Size[float32](mem, Tile)
+		if c.shape.VDim%i8.Panel != 0 {
+			seq.Size[float32](mem, rows*i8.Panel)
+		}
+	}
+	seq.Size[int8](mem, room)
+}
+
+// Counter is a Span whose queries may see many runs.
+type Counter interface {
+	Count(q seq.Pos) int // most runs that the query at q sees
+}
+
+// Heap returns the bytes of what a session's state holds beside the cache: tables of blocks, and of what queries see. Those grow with
+// the first passes.
+func (c *Core) Heap(at *seq.StepSize) int64 {
+	runs := 0
+	for _, s := range c.layer.Span {
+		runs = max(runs, runsOf(s, seq.Pos(at.MaxLen-1)))
+	}
+	const grown = 2 // a slice that grew, and the one before it
+	worker := int(unsafe.Sizeof(worker{})) + c.height*int(unsafe.Sizeof(view{})+uintptr(grown*runs)*unsafe.Sizeof(seq.Run{}))
+	table := c.blocksOf(at.MaxLen)*int(unsafe.Sizeof(item{})+unsafe.Sizeof(softmax{})) + c.shape.KVHeads*int(unsafe.Sizeof(head{}))
+	return int64(int(unsafe.Sizeof(state{})) + grown*at.Workers*worker + table)
+}
+
+// runsOf is the most runs that the query at q sees.
+func runsOf(s Span, q seq.Pos) int {
+	if c, ok := s.(Counter); ok {
+		return c.Count(q)
+	}
+	return len(s.Runs(nil, q, q+1))
+}
