@@ -3,6 +3,7 @@ package attention
 import (
 	"math"
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,7 +19,8 @@ import (
 // part is a term of a plan's text as the oracle reads it.
 type part struct {
 	name string
-	num  map[string]float64 // key=x, a flag as 1, the only number under ""
+	num  map[string]float64 // key=x, a flag as 1, the last number under ""
+	list []int              // the numbers
 }
 
 func (p part) get(key string, usual float64) float64 {
@@ -32,11 +34,12 @@ func (p part) get(key string, usual float64) float64 {
 func readSum(text string) (sum []part) {
 	for term := range strings.SplitSeq(text, "+") {
 		name, rest, _ := strings.Cut(term, "(")
-		p := part{name, map[string]float64{}}
+		p := part{name: name, num: map[string]float64{}}
 		for a := range strings.SplitSeq(strings.TrimSuffix(rest, ")"), ",") {
 			key, val, has := strings.Cut(a, "=")
 			if x, err := strconv.ParseFloat(key, 64); err == nil && !has {
 				p.num[""] = x
+				p.list = append(p.list, int(x))
 			} else if x, err := strconv.ParseFloat(val, 64); err == nil {
 				p.num[key] = x
 			} else {
@@ -67,6 +70,23 @@ var oracleSpans = map[string]func(p part, q, k int) bool{
 	"full":   func(part, int, int) bool { return true },
 	"window": func(p part, q, k int) bool { return k > q-int(p.num[""]) },
 	"sinks":  func(p part, _, k int) bool { return k < int(p.num[""]) },
+	"blocks": func(p part, q, k int) bool {
+		block := func(i int) int { return (i + int(p.num["shift"])) / p.list[0] }
+		return block(q)-block(k) <= int(p.get("back", 1))
+	},
+	"dilated": func(p part, q, k int) bool {
+		in := func(i int) (segment, residue int) { return i / p.list[0], i % p.list[0] % p.list[1] }
+		sq, rq := in(q)
+		sk, rk := in(k)
+		return sq == sk && rq == rk && p.get("offset", float64(rq)) == float64(rq)
+	},
+	"globals": func(p part, _, k int) bool { return slices.Contains(p.list, k) },
+	"strided": func(p part, q, k int) bool {
+		if p.num["fixed"] == 1 {
+			return (k+1)%p.list[0] == 0
+		}
+		return (q-k)%p.list[0] == 0
+	},
 }
 
 // oracleCodecs say what becomes of a number.

@@ -77,7 +77,10 @@ func (a *args) flag(word string) bool {
 }
 
 // count reads the only, positional argument: a whole number from 1 to 2³¹−1.
-func (a *args) count() int32 {
+func (a *args) count() int32 { return a.countLike("64") }
+
+// countLike reads the next positional argument, a whole number from 1 to 2³¹−1. Errors show like as what should stand there.
+func (a *args) countLike(like string) int32 {
 	a.asked = append(a.asked, "one number")
 	for i := range a.items {
 		if it := &a.items[i]; !it.hasValue && !it.used {
@@ -90,8 +93,31 @@ func (a *args) count() int32 {
 			return int32(n)
 		}
 	}
-	a.fail(a.at, "%s needs a number, as in %s(64)", a.name, a.name)
+	a.fail(a.at, "%s needs a number, as in %s(%s)", a.name, a.name, like)
 	return 1
+}
+
+// places reads all positional arguments, positions from 0 to 2³¹−2; there is one at least.
+func (a *args) places() []int32 {
+	a.asked = append(a.asked, "positions")
+	var list []int32
+	for i := range a.items {
+		it := &a.items[i]
+		if it.hasValue || it.used {
+			continue
+		}
+		it.used = true
+		n, err := strconv.ParseInt(it.key, 10, 32)
+		if err != nil || n < 0 || n == math.MaxInt32 {
+			a.fail(it.at, "%s(%s): not a position from 0 to %d", a.name, it.key, math.MaxInt32-1)
+		}
+		list = append(list, int32(n))
+	}
+	if len(list) == 0 {
+		a.fail(a.at, "%s needs positions, as in %s(0,9)", a.name, a.name)
+		list = append(list, 0)
+	}
+	return list
 }
 
 // whole reads key=n, usual when it is not there.
