@@ -35,7 +35,17 @@ func (p Plan) Edit(text string) (Plan, error) {
 	q := Plan{Layers: slices.Clone(p.Layers)}
 	r := &planReader{text: text}
 	for {
-		if err := q.group(r); err != nil {
+		edit, at, err := q.named(r)
+		switch {
+		case err != nil:
+		case edit == "":
+			err = q.group(r)
+		default:
+			if q, err = q.Edit(edit); err != nil {
+				err = r.errorf(at, "stands for %q: %w", edit, errors.Unwrap(err))
+			}
+		}
+		if err != nil {
 			return Plan{}, err
 		}
 		if r.space(); r.i == len(text) {
@@ -53,7 +63,8 @@ func (p Plan) group(r *planReader) error {
 	if err != nil {
 		return err
 	}
-	for r.space(); r.i < len(r.text) && r.text[r.i] != ';'; r.space() {
+	r.space()
+	for start := r.i; r.i < len(r.text) && r.text[r.i] != ';'; r.space() {
 		at := r.i
 		key := r.word()
 		edit := edits[key]
@@ -61,6 +72,11 @@ func (p Plan) group(r *planReader) error {
 			word := key
 			if word == "" {
 				word = rest(r.text[at:])
+			} else if r.space(); at == start && (r.i == len(r.text) || r.text[r.i] != '=') {
+				if _, ok := findNamed(word); ok {
+					return r.errorf(at, "%s is a plan of all layers: it stands by itself, between ;", word)
+				}
+				return r.errorf(at, "%q is neither one of %s nor a named plan; there are %s", word, list(keys), list(namedNames()))
 			}
 			return r.errorf(at, "%q is not one of %s", word, list(keys))
 		}

@@ -193,6 +193,9 @@ func FuzzParsePlan(f *testing.F) {
 			f.Add("pos="+s, 3)
 		}
 	}
+	for _, n := range NamedPlans() {
+		f.Add(n.Name+"; kv=f32", 7)
+	}
 	for _, s := range []string{gemmaText, "kv=f16 key=f32; 0-4,6: layout=ring", "span=[full,window(3)] pos=yarn(factor=4,orig=9)", "0:", "pos=rope(adjacent,factors)", "span=full(", ";;"} {
 		f.Add(s, 18)
 	}
@@ -287,9 +290,18 @@ func TestPlansDocument(t *testing.T) {
 			t.Errorf("no line of a table of docs/PLANS.md explains `%s`", word)
 		}
 	}
-	for _, names := range [][]string{keys, spans.names(), schemes.names(), scalings.names(), codecs.names(), layouts.names()} {
+	for _, names := range [][]string{keys, spans.names(), schemes.names(), scalings.names(), codecs.names(), layouts.names(), namedNames()} {
 		for _, word := range names {
 			has(word)
+		}
+	}
+	for _, n := range NamedPlans() {
+		line := doc[max(0, strings.Index(doc, "| `"+n.Name)):]
+		line, _, _ = strings.Cut(line, "\n")
+		for _, arg := range n.Arguments() {
+			if !strings.Contains(line, arg) {
+				t.Errorf("the line on the plan %s does not have its argument %s", n.Name, arg)
+			}
 		}
 	}
 	for _, texts := range [][]kindText{kindTexts(&spans), kindTexts(&schemes), kindTexts(&scalings), kindTexts(&codecs), kindTexts(&layouts)} {

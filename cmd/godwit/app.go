@@ -96,8 +96,8 @@ MODEL is a name from ` + "`godwit list`" + ` (fetched on first use) or the path 
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON instead of text (docs/CLI-JSON.md)")
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "no progress bars and no summary")
 	root.AddCommand(a.runCommand(), a.chatCommand(), a.pullCommand(), a.listCommand(), a.rmCommand(), a.inspectCommand(),
-		a.planCommand(), a.tokenizeCommand(), a.logitsCommand(), a.convertCommand(), a.quantizeCommand(), a.perplexityCommand(), a.benchCommand(),
-		a.evalCommand(), a.versionCommand())
+		a.planCommand(), a.plansCommand(), a.tokenizeCommand(), a.logitsCommand(), a.convertCommand(), a.quantizeCommand(),
+		a.perplexityCommand(), a.benchCommand(), a.evalCommand(), a.versionCommand())
 	return root
 }
 
@@ -106,7 +106,7 @@ func (a *app) modelFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.SortFlags = false // what is used most comes first
 	f.IntVarP(&a.ctx, "ctx", "c", 0, "hold at most `N` tokens; 0: what the model was trained for")
-	f.StringVar(&a.plan, "plan", "", "`EDITS` of the attention plan, e.g. 'kv=f32' (godwit inspect shows the model's)")
+	f.StringVar(&a.plan, "plan", "", "`EDITS` of the attention plan, e.g. 'kv=f32', or a NAME (godwit plans lists them; godwit inspect shows the model's)")
 	a.engineFlags(c)
 }
 

@@ -208,6 +208,8 @@ func TestJSON(t *testing.T) {
 		{section: "plan", args: []string{"plan", m}},
 		{section: "plan", args: []string{"plan", m, "--memory", "1GiB"}, when: []string{"--memory"}},
 		{section: "plan", args: []string{"plan", m, "--memory", "1MiB"}, when: []string{"--memory"}},
+		{section: "plans", args: []string{"plans"}},
+		{section: "plans", args: []string{"plans", "masformer(every=2); kv=q8_0", m}, when: []string{"MODEL"}},
 		{section: "convert", args: []string{"convert", "../../testdata/arch/llama", dir + "/c.gguf", "--type", "F16"}},
 		{section: "quantize", args: []string{"quantize", m, dir + "/q.gguf", "--type", "Q8_0"}},
 		{section: "list", args: []string{"list"}},
