@@ -330,6 +330,25 @@ func (s *Session) Feed(ctx context.Context, tokens []int32, progress Progress) e
 	return s.rt.Feed(ctx, tokens, progress)
 }
 
+// FeedSet appends texts that are to count alike, such as the options of a question or documents found: they do not see each other, and
+// what is fed next gives the same logits, to the bit, whatever their order (set-based prompting, arXiv 2406.06581). Logits need a
+// Feed or a Prompt afterwards.
+func (s *Session) FeedSet(ctx context.Context, texts [][]int32, progress Progress) error {
+	return s.rt.FeedSet(ctx, texts, progress)
+}
+
+// PromptSet is FeedSet of texts, each by itself and without a beginning-of-text token: a Prompt should come before.
+func (s *Session) PromptSet(ctx context.Context, texts []string, progress Progress) error {
+	ids := make([][]int32, len(texts))
+	for i, t := range texts {
+		var err error
+		if ids[i], err = s.m.encode(t, tokenizer.Options{Special: true, BOS: tokenizer.BOSNever}); err != nil {
+			return err
+		}
+	}
+	return s.rt.FeedSet(ctx, ids, progress)
+}
+
 // Each feeds tokens and hands the logits after every one of them to visit. [vocabulary]
 func (s *Session) Each(ctx context.Context, tokens []int32, visit func(i int, logits []float32) error) error {
 	return s.rt.Each(ctx, tokens, visit)

@@ -69,28 +69,15 @@ func (c *Core) sizeInts(mem *seq.Sizer, rows int) {
 	seq.Size[int8](mem, room)
 }
 
-// Counter is a Span whose queries may see many runs.
-type Counter interface {
-	Count(q seq.Pos) int // most runs that the query at q sees
-}
-
 // Heap returns the bytes of what a session's state holds beside the cache: tables of blocks, and of what queries see. Those grow with
 // the first passes.
 func (c *Core) Heap(at *seq.StepSize) int64 {
-	runs := 0
+	runs := 1 // what is hidden makes two of one
 	for _, s := range c.layer.Span {
-		runs = max(runs, runsOf(s, seq.Pos(at.MaxLen-1)))
+		runs = max(runs, 1+runsOf(s, seq.Pos(at.MaxLen-1)))
 	}
 	const grown = 2 // a slice that grew, and the one before it
 	worker := int(unsafe.Sizeof(worker{})) + c.height*int(unsafe.Sizeof(view{})+uintptr(grown*runs)*unsafe.Sizeof(seq.Run{}))
 	table := c.blocksOf(at.MaxLen)*int(unsafe.Sizeof(item{})+unsafe.Sizeof(softmax{})) + c.shape.KVHeads*int(unsafe.Sizeof(head{}))
 	return int64(int(unsafe.Sizeof(state{})) + grown*at.Workers*worker + table)
-}
-
-// runsOf is the most runs that the query at q sees.
-func runsOf(s Span, q seq.Pos) int {
-	if c, ok := s.(Counter); ok {
-		return c.Count(q)
-	}
-	return len(s.Runs(nil, q, q+1))
 }

@@ -33,6 +33,9 @@ func (j *job) look(w *worker, head, r0, n int) {
 		q := seq.Pos(j.at.First + r0 + i)
 		far, near := len(w.far.runs), len(w.near.runs)
 		w.far.runs = span.Runs(w.far.runs, q, q+1)
+		if hide := j.at.Hide; hide.Lo < hide.Hi {
+			w.far.runs = without(w.far.runs, far, hide)
+		}
 		if c.near != nil {
 			c.split(&w.far, &w.near, far, q)
 			w.near.query(i, near)

@@ -46,6 +46,7 @@ type Session struct {
 	want   [1]int
 	logits []float32 // of the last token, [vocabulary]
 	fresh  bool      // logits belong to the last token
+	sets   []set     // texts in the stream that do not see each other
 	ahead  ahead     // drafts that the state holds beyond tokens
 	stats  Stats
 	closed bool
@@ -209,7 +210,8 @@ func (s *Session) known(tokens []int32) error {
 func (s *Session) feed(ctx context.Context, tokens []int32, progress Progress) error {
 	start := time.Now()
 	for done := 0; done < len(tokens); {
-		n := min(len(tokens)-done, s.env.MaxChunk)
+		_, _, until := s.place(len(s.tokens))
+		n := min(len(tokens)-done, s.env.MaxChunk, until-len(s.tokens))
 		last := done+n == len(tokens)
 		want, logits := s.want[:0], s.logits[:0]
 		if last {
@@ -233,11 +235,12 @@ func (s *Session) feed(ctx context.Context, tokens []int32, progress Progress) e
 func (s *Session) pass(ctx context.Context, chunk []int32, want []int, logits []float32) error {
 	s.fresh = false
 	first := len(s.tokens)
+	pos, hide, _ := s.place(first)
 	for i := range chunk {
-		s.pos[i] = seq.Pos(first + i)
+		s.pos[i] = pos + seq.Pos(i)
 	}
 	team, done := s.m.pool.Pass(ctx)
-	s.step = seq.Step{First: first, N: len(chunk), Pos: s.pos[:len(chunk)], Want: want, Exact: s.exact, Team: team, Mem: &s.mem}
+	s.step = seq.Step{First: first, N: len(chunk), Pos: s.pos[:len(chunk)], Hide: hide, Want: want, Exact: s.exact, Team: team, Mem: &s.mem}
 	mark := s.mem.Mark()
 	err := team.Err()
 	if err == nil {
@@ -257,7 +260,7 @@ func (s *Session) pass(ctx context.Context, chunk []int32, want []int, logits []
 
 // restart forgets everything: the way back from a state that cannot be rewound.
 func (s *Session) restart() error {
-	s.tokens = s.tokens[:0]
+	s.tokens, s.sets = s.tokens[:0], nil
 	s.fresh = false
 	s.ahead.look.forget(0)
 	return s.state.Rewind(0)
@@ -273,6 +276,9 @@ func (s *Session) Rewind(ctx context.Context, n int, progress Progress) error {
 	if n < 0 || n > len(s.tokens) {
 		return fmt.Errorf("rewind: to token %d of %d", n, len(s.tokens))
 	}
+	if m := s.whole(n); m != n {
+		return fmt.Errorf("rewind: token %d is inside a set of texts, which begins at %d", n, m)
+	}
 	return s.rewind(ctx, n, progress)
 }
 
@@ -282,6 +288,7 @@ func (s *Session) rewind(ctx context.Context, n int, progress Progress) error {
 	}
 	s.fresh = false
 	s.ahead.look.forget(n)
+	s.cutSets(n)
 	err := s.state.Rewind(n)
 	switch {
 	case err == nil:
@@ -290,11 +297,13 @@ func (s *Session) rewind(ctx context.Context, n int, progress Progress) error {
 	case !errors.Is(err, seq.ErrRewind):
 		return fmt.Errorf("rewind: %w", err)
 	}
-	again := append([]int32(nil), s.tokens[:n]...)
+	again, sets := append([]int32(nil), s.tokens[:n]...), s.sets
 	if err := s.restart(); err != nil {
 		return fmt.Errorf("rewind: %w", err)
 	}
+	s.sets = sets // what is computed again lies in them
 	if err := s.feed(ctx, again, progress); err != nil {
+		err = errors.Join(err, s.leave(s.whole(len(s.tokens))))
 		return fmt.Errorf("rewind to token %d: %w", n, err)
 	}
 	return nil
@@ -372,6 +381,7 @@ func (s *Session) Sync(ctx context.Context, tokens []int32, progress Progress) (
 	if kept == len(tokens) && !(s.fresh && kept == len(s.tokens)) {
 		kept-- // the last token is fed again for its logits
 	}
+	kept = s.whole(kept)
 	if err := s.rewind(ctx, kept, progress); err != nil {
 		return kept, fmt.Errorf("sync: %w", err)
 	}

@@ -18,6 +18,7 @@ type Step struct {
 	First int   // index of the first row in the session's token stream
 	N     int   // rows in this step
 	Pos   []Pos // [N] logical positions of the rows
+	Hide  Run   // rows of the session that no row of the step sees, whatever its span; empty: none
 	Want  []int // rows (0 ≤ r < N, ascending) whose logits are needed; nil: none
 	Exact bool  // float32 activations throughout, no int8 blocks
 	Team  Team  // workers of this pass
