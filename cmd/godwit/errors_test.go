@@ -58,7 +58,7 @@ func TestErrors(t *testing.T) {
 		{"run " + m + " hi --power fast", "", exitUsage, []string{"--power \"fast\"", "background"}},
 		{"run " + m + " hi --memory 300Mb", "", exitUsage, []string{`"300Mb" is not a size such as 300MiB`}},
 		{"run " + m + " hi --memory 1kB", "", exitUsage, []string{"--memory 1000", "without a model"}},
-		{"run " + m + " hi --ctx 2000000 --memory 2GiB", "", exitError, []string{"the memory budget is too small", "keys and values 512.0 MB", "give --memory more, or --ctx"}},
+		{"run " + m + " hi --ctx 2000000 --memory 300MiB", "", exitError, []string{"the memory budget is too small", "keys and values 256.0 MB", "give --memory more, or --ctx"}},
 		{"plans nope", "", exitUsage, []string{`no plan "nope"`, "streaming"}},
 		{"run " + m + " hi --plan streming", "", exitUsage, []string{"at character 1", "nor a named plan", "streaming"}},
 		{"run " + m + " hi --plan streaming(windw=3)", "", exitUsage, []string{"at character 11", "it takes sinks= and window="}},

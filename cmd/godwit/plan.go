@@ -122,7 +122,7 @@ func (a *app) planLimits(r *planJSON, path string, budget bytesFlag, usual int) 
 	defer func() { a.memory = 0 }()
 	var e *godwit.MemoryError
 	m, err := a.openFile(path)
-	if errors.As(err, &e) { // not even one token
+	if errors.As(err, &e) || int64(budget) <= a.program() { // not even one token
 		a.memory = 0
 		if m, err = a.openFile(path); err != nil {
 			return err
