@@ -59,7 +59,12 @@ func (d Dilated) Runs(dst []seq.Run, q, hi seq.Pos) []seq.Run {
 }
 
 // Count implements Counter.
-func (d Dilated) Count(seq.Pos) int { return int(d.W/d.R) + 1 }
+func (d Dilated) Count(seq.Pos) int {
+	if d.R == 1 {
+		return 1
+	}
+	return int(d.W/d.R) + 1
+}
 
 // Reach implements Reacher.
 func (d Dilated) Reach() (first, back seq.Pos) { return 0, d.W }

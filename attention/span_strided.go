@@ -42,7 +42,12 @@ func (s Strided) Runs(dst []seq.Run, q, hi seq.Pos) []seq.Run {
 }
 
 // Count implements Counter.
-func (s Strided) Count(q seq.Pos) int { return int(q/s.R) + 1 }
+func (s Strided) Count(q seq.Pos) int {
+	if s.R == 1 {
+		return 1
+	}
+	return int(q/s.R) + 1
+}
 
 func (s Strided) String() string {
 	return term("strided", fmt.Sprint(s.R), optFlag("fixed", s.Fixed))
