@@ -37,7 +37,7 @@ func TestNamedPlans(t *testing.T) {
 				if err != nil || p.String() != q.String() {
 					t.Errorf("%q is %s; %q, which it stands for, is %s, %v", text, p, edits, q, err)
 				}
-				if layers > 0 && p.String() == own.String() && n.Name != "dense" {
+				if layers > 0 && p.String() == own.String() && n.Name != "dense" && !strings.Contains(text, "every=1") {
 					t.Errorf("%q changes nothing", text)
 				}
 				for _, l := range p.Layers {

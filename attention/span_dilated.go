@@ -8,14 +8,12 @@ import (
 
 func init() {
 	spans.add("dilated", func(a *args, _ Span) (Span, error) {
-		d := Dilated{W: a.countLike("64,4"), R: a.countLike("64,4"), Offset: -1}
+		d := Dilated{W: a.countLike("64,4"), R: a.countLike("64,4"), Offset: seq.Pos(a.whole("offset", -1))}
 		if d.R > d.W {
 			return nil, fmt.Errorf("every %d-th position of segments of %d", d.R, d.W)
 		}
-		if o := a.whole("offset", -1); o >= int(d.R) {
-			return nil, fmt.Errorf("offset=%d is not less than %d", o, d.R)
-		} else {
-			d.Offset = seq.Pos(o)
+		if d.Offset >= d.R {
+			return nil, fmt.Errorf("offset=%d is not less than %d", d.Offset, d.R)
 		}
 		return d, nil
 	}, "dilated(60,3)", "dilated(100,4,offset=1)")

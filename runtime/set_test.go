@@ -83,7 +83,7 @@ func TestSetOrders(t *testing.T) {
 		prefix, suffix := setText(m, 37, 1), setText(m, 11, 2)
 		texts := [][]int32{setText(m, 20, 3), setText(m, 41, 4), setText(m, 1, 5), setText(m, 33, 6)}
 		var want []float32
-		moved := 0.0
+		moved, worst := 0.0, 0.0
 		for _, order := range orders(4) {
 			var given [][]int32
 			for _, i := range order {
@@ -96,9 +96,7 @@ func TestSetOrders(t *testing.T) {
 			if Hash(got) != Hash(want) {
 				t.Fatalf("%s, order %v: other logits", name, order)
 			}
-			if off := apart(afterSet(t, s, prefix, given, suffix, false), want); off > 1e-4 {
-				t.Errorf("%s, computed in the order %v: logits differ by %g", name, order, off)
-			}
+			worst = max(worst, apart(afterSet(t, s, prefix, given, suffix, false), want))
 			if err := s.Rewind(context.Background(), 0, nil); err != nil {
 				t.Fatal(err)
 			}
@@ -108,8 +106,9 @@ func TestSetOrders(t *testing.T) {
 			plain, _ := s.Logits()
 			moved = max(moved, apart(plain, want))
 		}
-		if moved < 1e-3 {
-			t.Errorf("%s: plain prompts differ from the set by %g only", name, moved)
+		t.Logf("%s: sets as given differ by %g, plain prompts by %g", name, worst, moved)
+		if worst > 1e-5 || moved < 20*worst {
+			t.Errorf("%s: computed in the orders given, logits differ by %g; those of plain prompts by %g", name, worst, moved)
 		}
 	}
 }
