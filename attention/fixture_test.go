@@ -186,11 +186,11 @@ func sameBits(got, want []float32) error {
 	return nil
 }
 
-// spanTexts are the examples of every span, and sums of two.
+// spanTexts are the examples of every span, and sums of it and the next one.
 func spanTexts() (texts []string) {
 	for i, a := range spans.kinds {
 		texts = append(texts, a.examples...)
-		for _, b := range spans.kinds[i+1:] {
+		for _, b := range spans.kinds[i+1 : min(i+2, len(spans.kinds))] {
 			for n := range max(len(a.examples), len(b.examples)) {
 				texts = append(texts, a.examples[n%len(a.examples)]+"+"+b.examples[n%len(b.examples)])
 			}

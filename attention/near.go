@@ -109,8 +109,7 @@ func (j *job) stage() {
 	back := int(c.nearReach().Back)
 	j.stageAt = max(kept, (j.at.First-back+1)/Tile)
 	j.stageAt = min(j.stageAt, max(kept, j.at.First/Tile))
-	size := c.slot(c.near)
-	j.staged = seq.Take[byte](j.at.Mem, max(tiles(s.n)-j.stageAt, 0)*size)
+	j.staged = seq.Take[byte](j.at.Mem, c.staging(j.at.N))
 	for t := j.stageAt; t < tiles(j.at.First); t++ {
 		for h := range c.shape.KVHeads {
 			key, value := s.in(s.near, c.near, s.nearAt, t, h)
@@ -119,6 +118,12 @@ func (j *job) stage() {
 			copy(toValue, value)
 		}
 	}
+}
+
+// staging returns the bytes of the tiles that the near rows of a step of n rows touch at most.
+func (c *Core) staging(n int) int {
+	rows := int(c.nearReach().Back) + Tile + n // those of a whole tile before it
+	return (tiles(rows) + 1) * c.slot(c.near)
 }
 
 // unstage stores what the next steps see of a staged step's tiles.

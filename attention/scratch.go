@@ -26,6 +26,9 @@ func (c *Core) Scratch(mem *seq.Sizer, at *seq.StepSize) {
 			c.sizeInts(mem, rows)
 		}
 	}
+	if c.near != nil && at.N > nearSlack {
+		seq.Size[byte](mem, c.staging(at.N))
+	}
 	if rows := at.N * c.group; rows <= slimRows {
 		for range c.together(at.N, at.MaxLen) {
 			seq.Size[float32](mem, rows*(sh.VDim+3))
@@ -52,8 +55,14 @@ func (c *Core) sizeInts(mem *seq.Sizer, rows int) {
 	room := 0
 	if c.keyInts != nil {
 		room = c.keyInts.Room()
-		if dim := c.padded(); dim != c.shape.Dim {
+		dim := c.padded()
+		if dim != c.shape.Dim {
 			seq.Size[float32](mem, dim)
+		}
+		if c.keyChan != nil {
+			seq.Size[int8](mem, rows*dim)
+			seq.Size[uint64](mem, rows*dim/i8.Group)
+			seq.Size[float32](mem, 2*dim)
 		}
 	}
 	if c.valInts != nil {

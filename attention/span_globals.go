@@ -23,7 +23,9 @@ func init() {
 // Globals sees fixed positions, which all queries from there on see, as the tokens that a task chooses in Longformer (arXiv 2004.05150) and
 // the global tokens of PEGASUS-X (arXiv 2208.04347), of which a causal model has only those before the query. They should stand
 // early in the text: a ring keeps all rows up to the last of them.
-type Globals struct{ At []seq.Pos } // rising
+type Globals struct {
+	At []seq.Pos // [positions] rising
+}
 
 // Sees implements Span.
 func (g Globals) Sees(_, k seq.Pos) bool {

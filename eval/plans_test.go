@@ -50,7 +50,7 @@ func still(rows []PlanResult) []PlanResult {
 // in the text before; bytes are those that a session tells.
 func TestPlans(t *testing.T) {
 	open := opener(t, "smollm2:135m")
-	p := small(t, "layout=grow", "kv=q4", "span=sinks(4)+window(ctx/7)")
+	p := small(t, "layout=grow", "kv=q4 near=none", "span=sinks(4)+window(ctx/7)")
 	var done, total int
 	rows, err := p.Run(context.Background(), open, func(d, n int) {
 		if d < done || n < total || d > n {
@@ -77,7 +77,7 @@ func TestPlans(t *testing.T) {
 		}
 	}
 	if q4.KL <= 0 || q4.KL > 0.2 || q4.SameTop < 70 || q4.Loss == 0 || q4.LossSE <= 0 || q4.KVBytes >= own.KVBytes/2 {
-		t.Errorf("kv=q4: %+v", q4)
+		t.Errorf("%+v", q4)
 	}
 	if forgets.KL <= q4.KL || forgets.Loss <= q4.Loss || forgets.KVBytes >= own.KVBytes {
 		t.Errorf("64 tokens and four: %+v", forgets)
@@ -122,7 +122,7 @@ func TestPlans(t *testing.T) {
 // TestPlansWindow: a window's figures are those of the logits, by hand.
 func TestPlansWindow(t *testing.T) {
 	open := opener(t, "smollm2:135m")
-	p := small(t, "kv=q4")
+	p := small(t, "kv=q4 near=none")
 	p.Contexts, p.Score = []int{400}, 5
 	rows, err := p.Run(context.Background(), open, nil)
 	if err != nil {
@@ -131,7 +131,7 @@ func TestPlansWindow(t *testing.T) {
 	w := rows[1].Windows[1]
 	logits := make([][][]float32, 2) // [plans, scored, vocabulary]
 	var ids []int32
-	for i, edits := range []string{"", "kv=q4"} {
+	for i, edits := range []string{"", "kv=q4 near=none"} {
 		m, err := open(edits)
 		if err != nil {
 			t.Fatal(err)
@@ -237,7 +237,7 @@ func TestMoments(t *testing.T) {
 // TestPlanAt: parts of the length become numbers, and nothing else does.
 func TestPlanAt(t *testing.T) {
 	for in, want := range map[string]string{
-		"kv=q4":                          "kv=q4",
+		"kv=q4 near=none":                "kv=q4",
 		"span=sinks(4)+window(ctx/4)":    "span=sinks(4)+window(512)",
 		"window(ctx/3) window(ctx/4096)": "window(682) window(1)",
 		"ctx/0 xctx/4 ctx/ ctx/4k":       "ctx/0 xctx/4 ctx/ ctx/4k",

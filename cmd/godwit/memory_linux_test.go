@@ -68,7 +68,8 @@ func TestMemoryHeld(t *testing.T) {
 				t.Fatalf("%s: 20 MiB hold %d tokens in steps of %d rows", name, least.Ctx, least.Chunk)
 			}
 			var want any
-			for _, budget := range []int64{least.Total + 64<<10, (least.Total + plan(0).Total) / 2, 0} {
+			// What the program takes by itself differs by a few megabytes from start to start.
+			for _, budget := range []int64{least.Total + 8<<20, (least.Total + plan(0).Total) / 2, 0} {
 				p := plan(budget)
 				if !p.Fits || budget > 0 && p.Total > budget {
 					t.Fatalf("%s: a plan of %d bytes for %d", name, p.Total, budget)

@@ -1,0 +1,97 @@
+package attention
+
+import (
+	"testing"
+
+	"github.com/godwit-ai/godwit/internal/vec"
+)
+
+// sealedRow is what a Sealer makes of a row.
+type sealedRow struct {
+	x, scale, low []float64
+	weight        float64
+}
+
+// sealed returns what a Sealer makes of rows, tile by tile; nil for other codecs. Keys stay in the codec's basis.
+func (f *fixture) sealed(t testing.TB, codec Codec, keys bool, near [][]float64) (rows []sealedRow) {
+	dim := len(near[0])
+	all, err := codec.Values(dim)
+	if keys {
+		all, err = codec.Keys(dim)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, ok := all.(Sealer)
+	if !ok {
+		return nil
+	}
+	turn := turner(t, codec, keys)
+	place := func(i, r int) int {
+		if keys {
+			return i*Tile + r
+		}
+		return r*dim + i
+	}
+	for lo := 0; lo < len(near); lo += Tile {
+		x, y := make([]float32, dim*Tile), make([]float32, dim*Tile)
+		for r := range min(Tile, len(near)-lo) {
+			for i, v := range turn(near[lo+r]) {
+				x[place(i, r)] = float32(v)
+			}
+		}
+		tile := make([]byte, s.Size())
+		s.Seal(tile, x)
+		s.Get(y, tile, Tile)
+		for r := range min(Tile, len(near)-lo) {
+			row := sealedRow{x: make([]float64, dim)}
+			for i := range dim {
+				row.x[i] = float64(y[place(i, r)])
+			}
+			if c, ok := s.(Channels); ok {
+				scale, low := c.Channels(tile)
+				for i := range dim {
+					row.scale, row.low = append(row.scale, float64(vec.H2F(scale[i]))), append(row.low, float64(vec.H2F(low[i])))
+				}
+			} else {
+				n := s.(Integers)
+				_, scales := n.Ints(tile, make([]int8, n.Room()))
+				row.x, row.weight = turn(row.x), float64(vec.H2F(scales[r]))
+			}
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// near returns whether the query at q reads the key at k from the near store.
+func (f *fixture) near() func(q, k int) bool {
+	text, ok := readPlan(f.text)["near"]
+	if !ok {
+		text = f.layer.filled().Near.String()
+	}
+	if text == "none" {
+		return func(q, k int) bool { return false }
+	}
+	sum := readSum(text)
+	return func(q, k int) bool {
+		for _, p := range sum {
+			if oracleSpans[p.name](p, q, k) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// nearRow returns what the near store keeps of a row: halves, in the codec's basis.
+func nearRow(t testing.TB, codec Codec, keys bool) func(x []float64) {
+	turn := turner(t, codec, keys)
+	return func(x []float64) {
+		y := turn(x)
+		for i, v := range y {
+			y[i] = oracleCodecs["f16"](v)
+		}
+		copy(x, turn(y)) // the turns are their own inverses
+	}
+}
