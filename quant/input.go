@@ -32,6 +32,9 @@ type Input struct {
 // Rows is the number of rows given to Set.
 func (in *Input) Rows() int { return in.n }
 
+// Values returns the rows given to Set and their length. [Rows, cols]
+func (in *Input) Values() (x []float32, cols int) { return in.x, in.cols }
+
 // Set takes x[n, cols]. Unless exact, rows that are whole blocks of 32 are quantised at once, in parallel, as i8.Quantize
 // does: a block that holds a NaN or an infinity gets the scale NaN, so that it shows in every output it takes part in. Scratch comes from mem and must not be released before the last product. The
 // errors are ErrShape, for bad sizes, and those of team.

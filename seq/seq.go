@@ -23,7 +23,12 @@ type Step struct {
 	Exact bool  // float32 activations throughout, no int8 blocks
 	Team  Team  // workers of this pass
 	Mem   *Arena
+	Tap   Tap // sees activations; nil: nobody does
 }
+
+// Tap sees the activations x[N, cols] of a step that go into the linear maps of these names, in the order of the computation and
+// before the maps are computed. x is valid during the call. An error ends the step.
+type Tap func(at *Step, names []string, x []float32, cols int) error
 
 // Task is a piece of parallel work. Do must be safe to call from several goroutines for disjoint ranges, must not
 // allocate, and must compute each item the same way whatever the split (results may not depend on lo, hi or worker).

@@ -29,32 +29,32 @@ func (a *Attention) Run(y, x []float32, st seq.State, at *seq.Step) error {
 	mark := at.Mem.Mark()
 	n := at.N
 	var in quant.Input
-	if err := in.Set(x, n, a.Q.W.Cols, at.Exact, at.Team, at.Mem); err != nil {
+	if err := in.Set(x, n, a.Q.in(), at.Exact, at.Team, at.Mem); err != nil {
 		return err
 	}
-	q := seq.Take[float32](at.Mem, n*a.Q.W.Rows)
-	k := seq.Take[float32](at.Mem, n*a.K.W.Rows)
-	v := seq.Take[float32](at.Mem, n*a.V.W.Rows)
-	if err := quant.Mul(&in, at.Team, at.Mem, a.Q.job(q), a.K.job(k), a.V.job(v)); err != nil {
+	q := seq.Take[float32](at.Mem, n*a.Q.out())
+	k := seq.Take[float32](at.Mem, n*a.K.out())
+	v := seq.Take[float32](at.Mem, n*a.V.out())
+	if err := mul(&in, at, [][]float32{q, k, v}, &a.Q, &a.K, &a.V); err != nil {
 		return err
 	}
 	if !a.QNorm.none() || !a.KNorm.none() {
 		t := headNorms.get()
 		t.a, t.q, t.k = a, q, k
-		err := run(at.Team, n, a.Q.W.Rows+a.K.W.Rows, t)
+		err := run(at.Team, n, a.Q.out()+a.K.out(), t)
 		headNorms.put(t)
 		if err != nil {
 			return err
 		}
 	}
-	out := seq.Take[float32](at.Mem, n*a.Out.W.Cols)
+	out := seq.Take[float32](at.Mem, n*a.Out.in())
 	if err := a.Core.Run(out, q, k, v, st, at); err != nil {
 		return err
 	}
-	if err := in.Set(out, n, a.Out.W.Cols, at.Exact, at.Team, at.Mem); err != nil {
+	if err := in.Set(out, n, a.Out.in(), at.Exact, at.Team, at.Mem); err != nil {
 		return err
 	}
-	if err := quant.Mul(&in, at.Team, at.Mem, a.Out.job(y)); err != nil {
+	if err := mul(&in, at, [][]float32{y}, &a.Out); err != nil {
 		return err
 	}
 	at.Mem.Release(mark)
@@ -88,7 +88,7 @@ type headNorm struct {
 var headNorms freeList[headNorm]
 
 func (t *headNorm) Do(_, lo, hi int) {
-	nq, nk := t.a.Q.W.Rows, t.a.K.W.Rows
+	nq, nk := t.a.Q.out(), t.a.K.out()
 	t.a.QNorm.pieces(t.q[lo*nq : hi*nq])
 	t.a.KNorm.pieces(t.k[lo*nk : hi*nk])
 }

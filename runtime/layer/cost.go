@@ -7,7 +7,7 @@ import (
 
 // Cost returns what a pass over n tokens from position first on takes, whose last one's logits are wanted.
 func (n *Net) Cost(first, rows int, exact bool) seq.Cost {
-	cost := multiply(wanted, exact, n.Head.W)
+	cost := multiply(wanted, exact, &n.Head)
 	cost.Weights += int64(rows * n.Embed.RowBytes())
 	past := 0 // as in NewState: the branches behind the last one with a memory take the wanted row only
 	for i := range n.Stack {
@@ -37,8 +37,19 @@ type coster interface {
 	cost(first, rows int, exact bool) seq.Cost
 }
 
-// multiply is the cost of products of n rows with matrices.
-func multiply(n int, exact bool, by ...quant.Matrix) (cost seq.Cost) {
+// multiply is the cost of n rows through maps that take the same input.
+func multiply(n int, exact bool, by ...*Linear) (cost seq.Cost) {
+	for i, l := range by {
+		cost.Add(matrices(n, exact, l.W))
+		if l.factored() && !l.follows(by[:i]) {
+			cost.Add(matrices(n, exact, l.V))
+		}
+	}
+	return cost
+}
+
+// matrices is the cost of products of n rows with matrices.
+func matrices(n int, exact bool, by ...quant.Matrix) (cost seq.Cost) {
 	for _, m := range by {
 		cost.Weights += int64(len(m.Data))
 		if ops := 2 * int64(n) * int64(m.Rows) * int64(m.Cols); exact || m.Format.Group == 0 {
@@ -51,22 +62,25 @@ func multiply(n int, exact bool, by ...quant.Matrix) (cost seq.Cost) {
 }
 
 func (a *Attention) cost(first, rows int, exact bool) seq.Cost {
-	cost := multiply(rows, exact, a.Q.W, a.K.W, a.V.W, a.Out.W)
+	cost := multiply(rows, exact, &a.Q, &a.K, &a.V)
+	cost.Add(multiply(rows, exact, &a.Out))
 	cost.Add(a.Core.Cost(first, rows, exact))
 	return cost
 }
 
 func (g *GLU) cost(_, rows int, exact bool) seq.Cost {
-	return multiply(rows, exact, g.Gate.W, g.Up.W, g.Down.W)
+	cost := multiply(rows, exact, &g.Gate, &g.Up)
+	cost.Add(multiply(rows, exact, &g.Down))
+	return cost
 }
 
 // cost counts Used experts for each row, and the weights of as many as the rows may choose between them.
 func (m *MoE) cost(_, rows int, exact bool) seq.Cost {
-	experts := int64(m.Router.W.Rows)
-	cost := multiply(rows, exact, m.Gate, m.Up, m.Down)
+	experts := int64(m.Router.out())
+	cost := matrices(rows, exact, m.Gate, m.Up, m.Down)
 	cost.Weights = cost.Weights / experts * min(experts, int64(rows*m.Used))
 	cost.IntOps = cost.IntOps / experts * int64(m.Used)
 	cost.FloatOps = cost.FloatOps / experts * int64(m.Used)
-	cost.Add(multiply(rows, exact, m.Router.W))
+	cost.Add(multiply(rows, exact, &m.Router))
 	return cost
 }

@@ -19,7 +19,7 @@ func (g *GLU) NewState(*seq.Env) (seq.State, error) { return nil, nil }
 func (g *GLU) Run(y, x []float32, _ seq.State, at *seq.Step) error {
 	mark := at.Mem.Mark()
 	var in quant.Input
-	if err := in.Set(x, at.N, g.Up.W.Cols, at.Exact, at.Team, at.Mem); err != nil {
+	if err := in.Set(x, at.N, g.Up.in(), at.Exact, at.Team, at.Mem); err != nil {
 		return err
 	}
 	if err := g.run(y, &in, at); err != nil {
@@ -31,9 +31,9 @@ func (g *GLU) Run(y, x []float32, _ seq.State, at *seq.Step) error {
 
 // run computes the rows of in, which it sets anew.
 func (g *GLU) run(y []float32, in *quant.Input, at *seq.Step) error {
-	n, hidden := in.Rows(), g.Up.W.Rows
+	n, hidden := in.Rows(), g.Up.out()
 	gate, up := seq.Take[float32](at.Mem, n*hidden), seq.Take[float32](at.Mem, n*hidden)
-	if err := quant.Mul(in, at.Team, at.Mem, g.Gate.job(gate), g.Up.job(up)); err != nil {
+	if err := mul(in, at, [][]float32{gate, up}, &g.Gate, &g.Up); err != nil {
 		return err
 	}
 	t := gatings.get()
@@ -46,7 +46,7 @@ func (g *GLU) run(y []float32, in *quant.Input, at *seq.Step) error {
 	if err := in.Set(gate, n, hidden, at.Exact, at.Team, at.Mem); err != nil {
 		return err
 	}
-	return quant.Mul(in, at.Team, at.Mem, g.Down.job(y))
+	return mul(in, at, [][]float32{y}, &g.Down)
 }
 
 // Heap implements seq.Sized.

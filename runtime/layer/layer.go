@@ -9,32 +9,8 @@ import (
 	"sync"
 
 	"github.com/godwit-ai/godwit/internal/vec"
-	"github.com/godwit-ai/godwit/quant"
 	"github.com/godwit-ai/godwit/seq"
 )
-
-// Linear is y = W·x + B.
-type Linear struct {
-	W quant.Matrix
-	B []float32 // [W.Rows], or nil
-}
-
-// Part returns the part of the map that gives the outputs from r0 up to, not including, r1.
-func (l Linear) Part(r0, r1 int) Linear {
-	if l.W.Format == nil {
-		return l // a tensor that is missing
-	}
-	l.W = l.W.Slice(r0, r1)
-	if l.B != nil {
-		l.B = l.B[r0:r1]
-	}
-	return l
-}
-
-// job is the product of the map with rows that are stored without gaps.
-func (l Linear) job(y []float32) quant.Job {
-	return quant.Job{M: l.W, Y: y, Stride: l.W.Rows, Bias: l.B}
-}
 
 // Norm is RMSNorm: x / √(mean(x²) + Eps) · Weight. The zero value passes rows through.
 type Norm struct {

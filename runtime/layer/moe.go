@@ -23,13 +23,13 @@ func (m *MoE) NewState(*seq.Env) (seq.State, error) { return nil, nil }
 // experts in the order of their numbers, whatever else is in the chunk.
 func (m *MoE) Run(y, x []float32, _ seq.State, at *seq.Step) error {
 	mark := at.Mem.Mark()
-	n, width, experts := at.N, m.Router.W.Cols, m.Router.W.Rows
+	n, width, experts := at.N, m.Router.in(), m.Router.out()
 	var in quant.Input
 	if err := in.Set(x, n, width, at.Exact, at.Team, at.Mem); err != nil {
 		return err
 	}
 	probs := seq.Take[float32](at.Mem, n*experts)
-	if err := quant.Mul(&in, at.Team, at.Mem, m.Router.job(probs)); err != nil {
+	if err := mul(&in, at, [][]float32{probs}, &m.Router); err != nil {
 		return err
 	}
 	chosen := seq.Take[int32](at.Mem, n*m.Used)
@@ -99,7 +99,7 @@ func group(mem *seq.Arena, chosen []int32, weights []float32, used, experts int)
 // expert adds the outputs of one expert to its rows of y.
 func (m *MoE) expert(e int, y, x []float32, rows []int32, shares []float32, at *seq.Step) error {
 	mark := at.Mem.Mark()
-	width, hidden := m.Router.W.Cols, m.Down.Cols
+	width, hidden := m.Router.in(), m.Down.Cols
 	xs, ys := seq.Take[float32](at.Mem, len(rows)*width), seq.Take[float32](at.Mem, len(rows)*width)
 	t := transfers.get()
 	t.to, t.from, t.rows, t.width = xs, x, rows, width

@@ -30,7 +30,7 @@ type Net struct {
 func (n *Net) Width() int { return n.Embed.Cols }
 
 // Vocab returns the number of logits.
-func (n *Net) Vocab() int { return n.Head.W.Rows }
+func (n *Net) Vocab() int { return n.Head.out() }
 
 // NetState is what the operations of a Net remember about one session.
 type NetState struct {
@@ -218,7 +218,7 @@ func (n *Net) check(logits []float32, tokens []int32, st *NetState, at *seq.Step
 
 // narrow returns the step's wanted rows as a step for position-wise operations.
 func (s *NetState) narrow(at *seq.Step) *seq.Step {
-	s.tail = seq.Step{First: at.First, N: len(at.Want), Exact: at.Exact, Team: at.Team, Mem: at.Mem}
+	s.tail = seq.Step{First: at.First, N: len(at.Want), Exact: at.Exact, Team: at.Team, Mem: at.Mem, Tap: at.Tap}
 	return &s.tail
 }
 
@@ -321,7 +321,7 @@ func (n *Net) head(logits []float32, p *pass, at *seq.Step) error {
 	if err := in.Set(h, at.N, p.width, at.Exact, at.Team, at.Mem); err != nil {
 		return err
 	}
-	if err := quant.Mul(&in, at.Team, at.Mem, n.Head.job(logits)); err != nil {
+	if err := mul(&in, at, [][]float32{logits}, &n.Head); err != nil {
 		return err
 	}
 	if n.Softcap == 0 {

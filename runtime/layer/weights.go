@@ -16,6 +16,7 @@ var (
 	ErrUnclaimed = errors.New("the file holds tensors that the architecture does not have")
 	ErrShape     = errors.New("tensors do not have the shape that the hyper-parameters give")
 	ErrType      = errors.New("norms, biases and factors must be stored as floats")
+	ErrFactors   = errors.New("tensors do not make a factorised matrix")
 )
 
 // Weights hands out the tensors of a file by name. Each is claimed once; builders read straight through, and Done tells
@@ -32,13 +33,23 @@ func NewWeights(f *gguf.File) *Weights {
 	return &Weights{file: f, claimed: make(map[string]bool, len(f.Tensors))}
 }
 
-// Has reports whether the file holds the tensor.
-func (w *Weights) Has(name string) bool { return w.Dims(name) != nil }
+// Has reports whether the file holds the tensor or, for name.weight, one of its factors.
+func (w *Weights) Has(name string) bool {
+	if _, ok := w.file.Tensor(name); ok {
+		return true
+	}
+	u, v := w.factors(name)
+	return u != nil || v != nil
+}
 
-// Dims returns the tensor's dimensions, the fastest first, without claiming it; nil when the file lacks it.
+// Dims returns the tensor's dimensions, the fastest first, without claiming it; nil when the file lacks it. Of factors it returns
+// those of their product.
 func (w *Weights) Dims(name string) []int {
 	if t, ok := w.file.Tensor(name); ok {
 		return t.Dims
+	}
+	if u, v := w.factors(name); u != nil && v != nil && len(u.Dims) > 1 {
+		return []int{v.Dims[0], u.Dims[1]}
 	}
 	return nil
 }
@@ -107,9 +118,16 @@ func (w *Weights) Vector(name string, n int) []float32 {
 	return x
 }
 
-// Linear claims name.weight and, if it is there, name.bias.
+// Linear claims name.weight or its factors and, if it is there, name.bias.
 func (w *Weights) Linear(name string, rows, cols int) Linear {
-	l := Linear{W: w.Matrix(name+".weight", rows, cols)}
+	l := Linear{Name: name}
+	if u, v := w.factors(name + ".weight"); u == nil && v == nil {
+		l.W = w.Matrix(name+".weight", rows, cols)
+	} else if rank, err := w.rank(name+".weight", u, v, rows, cols); err != nil {
+		w.errs = append(w.errs, err)
+	} else {
+		l.W, l.V = w.Matrix(u.Name, rows, rank), w.Matrix(v.Name, rank, cols)
+	}
 	if w.Has(name + ".bias") {
 		l.B = w.Vector(name+".bias", rows)
 	}
