@@ -107,12 +107,12 @@ func write(ctx context.Context, out string, o *Options, w *gguf.Writer, blobs []
 	r.Tensors = len(blobs)
 	total = w.DataBytes()
 	var err error
-	r.Bytes, err = atomically(out, func(dst io.Writer) (int64, error) { return w.WriteTo(dst) })
+	r.Bytes, err = Atomically(out, func(dst io.Writer) (int64, error) { return w.WriteTo(dst) })
 	return err
 }
 
-// atomically writes a file beside path and gives it that name when all went well.
-func atomically(path string, write func(io.Writer) (int64, error)) (n int64, err error) {
+// Atomically writes a file beside path and gives it that name when all went well.
+func Atomically(path string, write func(io.Writer) (int64, error)) (n int64, err error) {
 	// Not os.CreateTemp: the file is to have the permissions that the user's umask leaves.
 	name := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%08x.part", filepath.Base(path), rand.Uint32()))
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)

@@ -11,6 +11,7 @@ import (
 	"github.com/godwit-ai/godwit/internal/par"
 	"github.com/godwit-ai/godwit/mmap"
 	"github.com/godwit-ai/godwit/quant"
+	"github.com/godwit-ai/godwit/runtime/layer"
 )
 
 // ErrImportance is wrapped by errors about importance matrices.
@@ -197,6 +198,11 @@ func (im *Importance) apply(b *blob) error {
 		return nil
 	}
 	e, ok := im.entries[b.name]
+	if product, _, factor := layer.Factored(b.name); factor {
+		if _, v := layer.FactorNames(product); b.name == v { // what goes into the product goes into V
+			e, ok = im.entries[product]
+		}
+	}
 	if !ok {
 		return nil
 	}

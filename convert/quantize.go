@@ -8,9 +8,7 @@ import (
 
 	"github.com/godwit-ai/godwit/gguf"
 	"github.com/godwit-ai/godwit/internal/par"
-	"github.com/godwit-ai/godwit/mmap"
 	"github.com/godwit-ai/godwit/quant"
-	"github.com/godwit-ai/godwit/seq"
 )
 
 // ErrAgain is wrapped when tensors are quantised already and Options.Again is not set: every further rounding adds its errors
@@ -32,49 +30,13 @@ func Quantize(ctx context.Context, in, out string, o Options) (r Result, err err
 	if err != nil {
 		return r, err
 	}
-	paths, err := gguf.SplitPaths(in)
+	m, err := Open(in, out)
 	if err != nil {
 		return r, err
 	}
-	var files []*mmap.File
-	defer func() {
-		for _, f := range files {
-			if errors.Is(err, seq.ErrFault) {
-				if e := f.Check(); e != nil {
-					err = fmt.Errorf("%w: %w", err, e)
-				}
-			}
-			f.Close()
-		}
-	}()
-	for _, p := range paths {
-		if same(p, out) {
-			return r, fmt.Errorf("%s: the input cannot be the output", out)
-		}
-		f, err := mmap.Open(p)
-		if err != nil {
-			return r, err
-		}
-		files = append(files, f)
-	}
-	var src *gguf.File
-	f := &gguf.Writer{}
-	err = par.Guard(func() error {
-		var parts []*gguf.File
-		for _, m := range files {
-			p, err := gguf.Parse(m.Bytes())
-			if err != nil {
-				return err
-			}
-			parts = append(parts, p)
-		}
-		var err error
-		if src, err = gguf.Join(parts); err != nil {
-			return err
-		}
-		return copyMeta(f, src.Meta, &o, mix)
-	})
-	if err != nil {
+	defer func() { err = m.Close(err) }()
+	src, f := m.File, &gguf.Writer{}
+	if err := par.Guard(func() error { return copyMeta(f, src.Meta, &o, mix) }); err != nil {
 		return r, err
 	}
 	r.Arch, _ = src.Meta.StringOr("general.architecture", "")

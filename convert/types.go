@@ -8,6 +8,7 @@ import (
 
 	"github.com/godwit-ai/godwit/gguf"
 	"github.com/godwit-ai/godwit/quant"
+	"github.com/godwit-ai/godwit/runtime/layer"
 )
 
 // ErrType is wrapped by the error for a type that cannot be written.
@@ -155,6 +156,9 @@ func quantizable(name string, dims []int) bool {
 			rows++
 		}
 	}
+	if product, _, ok := layer.Factored(name); ok {
+		name = product
+	}
 	return rows > 1 && strings.HasSuffix(name, "weight") && !strings.Contains(name, "_norm.weight") &&
 		!strings.Contains(name, "ffn_gate_inp.weight")
 }
@@ -168,8 +172,11 @@ func (c *chooser) choose(name string, dims []int) quant.Type {
 	return c.fit(t, dims[0])
 }
 
-// mixed applies the mixture's rules.
+// mixed applies the mixture's rules. Factors follow those of their product.
 func (c *chooser) mixed(name string, dims []int) quant.Type {
+	if product, _, ok := layer.Factored(name); ok {
+		name = product
+	}
 	t, m := c.mix.base, c.mix
 	i, _ := layerOf(name)
 	has := func(part string) bool { return strings.Contains(name, part) }
