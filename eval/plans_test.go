@@ -237,7 +237,7 @@ func TestMoments(t *testing.T) {
 // TestPlanAt: parts of the length become numbers, and nothing else does.
 func TestPlanAt(t *testing.T) {
 	for in, want := range map[string]string{
-		"kv=q4 near=none":                "kv=q4",
+		"kv=q4":                          "kv=q4",
 		"span=sinks(4)+window(ctx/4)":    "span=sinks(4)+window(512)",
 		"window(ctx/3) window(ctx/4096)": "window(682) window(1)",
 		"ctx/0 xctx/4 ctx/ ctx/4k":       "ctx/0 xctx/4 ctx/ ctx/4k",

@@ -11,7 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/godwit-ai/godwit"
+	"github.com/godwit-ai/godwit/gguf"
 	"github.com/godwit-ai/godwit/internal/par"
+	"github.com/godwit-ai/godwit/runtime/layer"
 )
 
 // inspectJSON is the object of `inspect --json`.
@@ -36,6 +38,7 @@ type inspectJSON struct {
 	Files        []inspectFile     `json:"files"`
 	Metadata     map[string]string `json:"metadata"`
 	Tensors      []inspectTensor   `json:"tensors"`
+	Factorised   []inspectFactors  `json:"factorised,omitempty"`
 }
 
 type inspectMemory struct {
@@ -63,6 +66,30 @@ type inspectTensor struct {
 	Type  string `json:"type"`
 	Shape []int  `json:"shape"` // GGUF's order, the fastest dimension first
 	Bytes int    `json:"bytes"`
+}
+
+// inspectFactors is a matrix that is stored as the product of two.
+type inspectFactors struct {
+	Name string `json:"name"` // that of the product
+	In   int    `json:"in"`
+	Out  int    `json:"out"`
+	Rank int    `json:"rank"`
+}
+
+// factorised finds the pairs among a file's tensors.
+func factorised(f *gguf.File) (all []inspectFactors) {
+	for i := range f.Tensors {
+		product, other, ok := layer.Factored(f.Tensors[i].Name)
+		if !ok {
+			continue
+		}
+		u, _ := layer.FactorNames(product)
+		v, ok := f.Tensor(other)
+		if t := &f.Tensors[i]; ok && t.Name == u && len(t.Dims) == 2 && len(v.Dims) == 2 {
+			all = append(all, inspectFactors{product, v.Dims[0], t.Dims[1], t.Dims[0]})
+		}
+	}
+	return all
 }
 
 func (a *app) inspectCommand() *cobra.Command {
@@ -120,6 +147,7 @@ func (a *app) inspect(path string) (*inspectJSON, error) {
 			r.Parameters += int64(t.Elems())
 			r.Tensors = append(r.Tensors, inspectTensor{t.Name, t.Type.String(), append([]int{}, t.Dims...), len(t.Data)})
 		}
+		r.Factorised = factorised(c.file)
 		r.Architecture, _ = c.file.Meta.StringOr("general.architecture", "") // what is wrong with them is the model's Problem
 		r.Name, _ = c.file.Meta.StringOr("general.name", "")
 		return nil
@@ -208,6 +236,13 @@ func (a *app) showInspection(r *inspectJSON, tensors bool) error {
 	}
 	for _, name := range sorted(types) {
 		row("tensors "+name, "%d, %s", types[name][0], size(types[name][1]))
+	}
+	if len(r.Factorised) > 0 {
+		lo, hi := r.Factorised[0].Rank, 0
+		for _, f := range r.Factorised {
+			lo, hi = min(lo, f.Rank), max(hi, f.Rank)
+		}
+		row("factorised", "%d matrices, of ranks %d to %d", len(r.Factorised), lo, hi)
 	}
 	if len(r.Files) > 1 {
 		for i, f := range r.Files {

@@ -212,6 +212,8 @@ func TestJSON(t *testing.T) {
 		{section: "plans", args: []string{"plans", "masformer(every=2); kv=q8_0", m}, when: []string{"MODEL"}},
 		{section: "convert", args: []string{"convert", "../../testdata/arch/llama", dir + "/c.gguf", "--type", "F16"}},
 		{section: "quantize", args: []string{"quantize", m, dir + "/q.gguf", "--type", "Q8_0"}},
+		{section: "compress", args: []string{"compress", m, "-o", dir + "/l.gguf", "--rank", "0.5", "--type", "F32", "--calib", long, "--ctx", "64"}},
+		{section: "inspect", args: []string{"inspect", dir + "/l.gguf"}, when: []string{"factors"}},
 		{section: "list", args: []string{"list"}},
 		{section: "rm", args: []string{"rm", "gemma3:270m"}},
 		{section: "version", args: []string{"version"}},
