@@ -76,7 +76,7 @@ func TestScratch(t *testing.T) {
 			continue
 		}
 		path := tinyFile(t, d.Name())
-		for i, plan := range []string{"", "kv=q8_0", "key=q4 value=f32", "span=window(40)"} {
+		for i, plan := range []string{"", "kv=q8_0", "key=q4 value=f32", "span=window(40)", "kv=kivi(bits=3)"} {
 			m := tinyModel(t, path, Options{Plan: plan, Threads: 1 + i%3})
 			check(m, d.Name()+" "+plan, 1, 3, 17, 128)
 			checked++

@@ -67,15 +67,15 @@ func (a *Attention) Heap(at *seq.StepSize) int64 { return a.Core.Heap(at) }
 // Scratch implements seq.Sized.
 func (a *Attention) Scratch(mem *seq.Sizer, at *seq.StepSize) {
 	mark := mem.Mark()
-	quant.SizeInput(mem, at.N, a.Q.W.Cols, at.Exact)
+	quant.SizeInput(mem, at.N, a.Q.in(), at.Exact)
 	for _, l := range [...]*Linear{&a.Q, &a.K, &a.V} {
 		seq.Size[float32](mem, at.N*l.W.Rows)
 	}
-	quant.SizeMul(mem, at.N, at.Workers, at.Exact, a.Q.W, a.K.W, a.V.W)
-	seq.Size[float32](mem, at.N*a.Out.W.Cols)
+	sizeMul(mem, at, &a.Q, &a.K, &a.V)
+	seq.Size[float32](mem, at.N*a.Out.in())
 	a.Core.Scratch(mem, at)
-	quant.SizeInput(mem, at.N, a.Out.W.Cols, at.Exact)
-	quant.SizeMul(mem, at.N, at.Workers, at.Exact, a.Out.W)
+	quant.SizeInput(mem, at.N, a.Out.in(), at.Exact)
+	sizeMul(mem, at, &a.Out)
 	mem.Release(mark)
 }
 

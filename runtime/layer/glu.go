@@ -55,19 +55,19 @@ func (*GLU) Heap(*seq.StepSize) int64 { return 0 }
 // Scratch implements seq.Sized.
 func (g *GLU) Scratch(mem *seq.Sizer, at *seq.StepSize) {
 	mark := mem.Mark()
-	quant.SizeInput(mem, at.N, g.Up.W.Cols, at.Exact)
-	sizeGLU(mem, at, g.Gate.W, g.Up.W, g.Down.W, g.Up.W.Rows)
+	quant.SizeInput(mem, at.N, g.Up.in(), at.Exact)
+	sizeGLU(mem, at, &g.Gate, &g.Up, &g.Down)
 	mem.Release(mark)
 }
 
 // sizeGLU counts what run takes.
-func sizeGLU(mem *seq.Sizer, at *seq.StepSize, gate, up, down quant.Matrix, hidden int) {
+func sizeGLU(mem *seq.Sizer, at *seq.StepSize, gate, up, down *Linear) {
 	for range 2 {
-		seq.Size[float32](mem, at.N*hidden)
+		seq.Size[float32](mem, at.N*down.in())
 	}
-	quant.SizeMul(mem, at.N, at.Workers, at.Exact, gate, up)
-	quant.SizeInput(mem, at.N, hidden, at.Exact)
-	quant.SizeMul(mem, at.N, at.Workers, at.Exact, down)
+	sizeMul(mem, at, gate, up)
+	quant.SizeInput(mem, at.N, down.in(), at.Exact)
+	sizeMul(mem, at, down)
 }
 
 // gating sets gate to Act(gate)·up; its items are rows.

@@ -96,6 +96,36 @@ func mul(in *quant.Input, at *seq.Step, ys [][]float32, maps ...*Linear) error {
 	return nil
 }
 
+// sizeMul counts what mul takes.
+func sizeMul(mem *seq.Sizer, at *seq.StepSize, maps ...*Linear) {
+	mark := mem.Mark()
+	first := make([]quant.Matrix, 0, sharing)
+	for i, l := range maps {
+		switch {
+		case !l.factored():
+			first = append(first, l.W)
+		case !l.follows(maps[:i]):
+			seq.Size[float32](mem, at.N*l.V.Rows)
+			first = append(first, l.V)
+		}
+	}
+	quant.SizeMul(mem, at.N, at.Workers, at.Exact, first...)
+	for i, l := range maps {
+		if !l.factored() || l.follows(maps[:i]) {
+			continue
+		}
+		quant.SizeInput(mem, at.N, l.V.Rows, at.Exact)
+		second := make([]quant.Matrix, 0, sharing)
+		for j, s := range maps[i:] {
+			if j == 0 || s.sibling(l) {
+				second = append(second, s.W)
+			}
+		}
+		quant.SizeMul(mem, at.N, at.Workers, at.Exact, second...)
+	}
+	mem.Release(mark)
+}
+
 // sibling reports whether two maps are parts of one factorised map.
 func (l *Linear) sibling(m *Linear) bool {
 	return l.factored() && m.factored() && &l.V.Data[0] == &m.V.Data[0]

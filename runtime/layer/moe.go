@@ -145,7 +145,7 @@ func (m *MoE) Scratch(mem *seq.Sizer, at *seq.StepSize) {
 		seq.Size[float32](mem, at.N*width)
 	}
 	quant.SizeInput(mem, at.N, width, at.Exact)
-	sizeGLU(mem, at, m.Gate, m.Up, m.Down, m.Down.Cols)
+	sizeGLU(mem, at, &Linear{W: m.Gate}, &Linear{W: m.Up}, &Linear{W: m.Down})
 	mem.Release(mark)
 }
 

@@ -1,3 +1,5 @@
+//go:build long
+
 package main
 
 import (
@@ -42,9 +44,9 @@ func watched(t *testing.T, args ...string) (out string, most int64) {
 	}
 }
 
-// TestMemoryHeld: what a process takes, from its start to its end, stays within what was planned, with budgets from the least that
+// TestLongMemoryHeld: what a process takes, from its start to its end, stays within what was planned, with budgets from the least that
 // works to none, and the results are the same. Contexts are filled to the end, so that caches count whole.
-func TestMemoryHeld(t *testing.T) {
+func TestLongMemoryHeld(t *testing.T) {
 	const book = "../../testdata/books/opticks.txt"
 	for _, name := range []string{"smollm2:135m", "gemma3:270m"} {
 		m := testmodel.Path(t, name)
