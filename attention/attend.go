@@ -77,6 +77,7 @@ type queries struct {
 type worker struct {
 	queries
 	s      []float32 // [rows, Tile] logits, then their exponentials
+	bias   []float32 // [Width, Tile] what positions contribute to a query's biases
 	key    []float32 // [Dim, Tile]
 	val    []float32 // [Tile, VDim]
 	part   softmax   // of the block
@@ -135,6 +136,9 @@ func (j *job) scratch() {
 		w := &s.work[i]
 		w.queries = j.takeQueries(rows)
 		w.s = seq.Take[float32](mem, rows*Tile)
+		if c.bias != nil {
+			w.bias = seq.Take[float32](mem, c.bias.Width()*Tile)
+		}
 		w.key = seq.Take[float32](mem, sh.Dim*Tile)
 		w.val = seq.Take[float32](mem, sh.VDim*Tile)
 		w.part = takeSoftmax(mem, rows, sh.VDim)
@@ -265,11 +269,10 @@ func (j *job) store(w *worker, r int) {
 	var turn []float32
 	if c.pos != nil {
 		turn = j.turn[r*j.width:][:j.width]
-		p := seq.Pos(row)
-		if j.at.Pos != nil {
-			p = j.at.Pos[r]
-		}
-		c.pos.Row(turn, p)
+		c.pos.Row(turn, j.placed(r))
+	}
+	if c.bias != nil {
+		j.s.places[j.s.place.Slot(row/Tile)*Tile+row%Tile] = j.placed(r)
 	}
 	for h := range sh.KVHeads {
 		k := j.k[(r*sh.KVHeads+h)*sh.Dim:][:sh.Dim]
@@ -324,8 +327,14 @@ func (j *job) load(q *queries, w *worker, head, r0, n int) {
 		for g := 0; c.keyTurn != nil && g < c.group; g++ {
 			c.keyTurn.Turn(dst[g*sh.Dim:][:sh.Dim])
 		}
-		w.part.f[0] = c.scale
-		vec.ScaleRows(dst, w.part.f[:1], width)
+		scale := w.part.f[:c.group]
+		for g := range scale {
+			scale[g] = c.scale
+			if c.layer.Temp != nil {
+				scale[g] *= c.layer.Temp.Factor(head*c.group+g, j.pos(r0+i))
+			}
+		}
+		vec.ScaleRows(dst, scale, sh.Dim)
 	}
 	if q.codes != nil {
 		c.quantize(q, w.row, n*c.group)
@@ -419,16 +428,19 @@ func (j *job) tile(w *worker, m softmax, d *coded, key, value []byte, head, n, t
 
 // shape turns the products of a tile's keys into the logits of queries [from, to).
 func (j *job) shape(w *worker, head, from, to, t int) {
-	g := j.s.core.group
+	c, g := j.s.core, j.s.core.group
 	for i := from; i < to; i++ {
 		v := &w.see[i]
 		if w.full {
 			v.lo, v.hi, v.holes = 0, Tile, false
 		}
+		if c.bias != nil && v.lo < v.hi {
+			c.bias.Row(w.bias, j.placed(w.row0+i), j.s.places[j.s.place.Slot(t)*Tile:][v.lo:v.hi])
+		}
 		for r := i * g; r < (i+1)*g; r++ {
 			row := w.s[r*Tile:][:Tile]
 			if v.lo < v.hi {
-				j.s.core.logits(row, v, head*g+r-i*g, j.at.First+w.row0+i, t*Tile)
+				c.logits(row, v, w.bias, head*g+r-i*g)
 			}
 			if v.hi-v.lo < Tile || v.holes {
 				w.mask(row, v, t)
@@ -447,16 +459,6 @@ func (j *job) values(w *worker, m softmax, d *coded, tile []byte, i, e, lo, hi i
 		d.valMul.MulAdd(out, p, tile, lo, (e-i)*g, hi-lo, dim, Tile, dim)
 	default:
 		vec.MulAdd(out, p, w.val[lo*dim:], (e-i)*g, hi-lo, dim, Tile, dim, dim)
-	}
-}
-
-// logits turns a row's dot products into logits. q is the query's row of the session, k the tile's first.
-func (c *Core) logits(s []float32, v *view, head, q, k int) {
-	if c.layer.Score.Softcap != 0 {
-		vec.Softcap(s, c.layer.Score.Softcap)
-	}
-	if c.bias != nil {
-		c.bias.Bias(s[v.lo:v.hi], head, seq.Pos(q), seq.Pos(k+v.lo))
 	}
 }
 

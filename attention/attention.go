@@ -1,9 +1,9 @@
 // Package attention is softmax attention over a token's past, as a composition of independent parts: a Span says which
-// positions a query may see, a Scheme how positions enter the score, a Codec how rows of keys and values are stored, a
+// positions a query may see, a Scheme how positions enter the score, a Temperature how sharp it is, a Codec how rows of keys and values are stored, a
 // Layout where they live. One loop (attend.go) runs every combination; a Plan names the parts of every layer and has a
 // text form.
 //
-// A part is one file: span_*.go, scheme_*.go, scaling_*.go, codec_*.go, layout_*.go. It registers its name in init
+// A part is one file: span_*.go, scheme_*.go, scaling_*.go, ids_*.go, temp_*.go, codec_*.go, layout_*.go. It registers its name in init
 // (registry.go); from then on plans can name it, and the conformance suite tests it with every other part.
 package attention
 
@@ -135,11 +135,50 @@ type Positioner interface {
 	Apply(x []float32, row []float32) // applies it to one head's vector, in place
 }
 
-// Biaser is a Positioner that adds to the logits.
-type Biaser interface {
-	// Bias adds to s[i] what the query at q of a head gets for the key at k+i.
-	Bias(s []float32, head int, q, k seq.Pos)
+// Numbering gives rows other positions than their own, which are put into queries and keys instead. Spans and temperatures go by
+// the row's own.
+type Numbering interface {
+	Fit() (Numbers, error)
+	String() string
 }
+
+// Numbers is a Numbering made ready.
+type Numbers interface {
+	At(pos seq.Pos) seq.Pos // rises with pos
+}
+
+// Biased is a Scheme that adds to the logits.
+type Biased interface {
+	Bias(heads int) (Biaser, error) // for so many query heads
+}
+
+// Biaser adds to the logits of queries what depends on their positions and those of keys. A key beyond the query, which only
+// positions that do not rise have, counts as one at the query's own position.
+type Biaser interface {
+	Width() int // floats that Row writes for each key
+	// Row writes what the positions contribute, shared by all heads, to dst[Width, len(keys)].
+	Row(dst []float32, q seq.Pos, keys []seq.Pos)
+	// Add adds the biases of a query head to its logits of the same keys. What a logit gets depends on nothing but the two positions.
+	Add(logits []float32, head int, row []float32)
+}
+
+// maxDistance is the largest distance that biases tell from farther ones: float32 has all whole numbers up to it.
+const maxDistance = 1 << 24
+
+// distance is how far a key lies behind a query.
+func distance(q, k seq.Pos) int { return max(int(q)-int(k), 0) }
+
+// Temperature says by what the dot products of a query are multiplied. It enters the query, so that keys that are stored stay
+// as they are.
+type Temperature interface {
+	// Factor is that of a query head at a position: above 0, and the same bits on every CPU.
+	Factor(head int, pos seq.Pos) float32
+	Check(heads int) error // whether it can serve so many query heads
+	String() string
+}
+
+// maxTemp bounds the factors of temperatures.
+const maxTemp = 1000
 
 // Score turns dot products into logits: Softcap·tanh(q·k·Scale/Softcap).
 type Score struct {
@@ -150,12 +189,14 @@ type Score struct {
 
 // Layer is the plan of one attention layer. The zero value of each part is the usual one.
 type Layer struct {
-	Span   []Span // one for all KV heads, or one per KV head; nil: full
-	Pos    Scheme // nil: none
-	Key    Codec  // nil: f16
-	Value  Codec  // nil: f16
-	Near   Span   // rows that queries read from a second store, in f16; nil: nearDefault where a codec asks for it, else none
-	Layout Layout // nil: ring when the span is bounded, else grow
+	Span   []Span      // one for all KV heads, or one per KV head; nil: full
+	Pos    Scheme      // nil: none
+	Ids    Numbering   // nil: a row's position is its own
+	Temp   Temperature // nil: 1
+	Key    Codec       // nil: f16
+	Value  Codec       // nil: f16
+	Near   Span        // rows that queries read from a second store, in f16; nil: nearDefault where a codec asks for it, else none
+	Layout Layout      // nil: ring when the span is bounded, else grow
 	Score  Score
 }
 

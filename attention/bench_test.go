@@ -129,3 +129,24 @@ func (r *runner) fill(n int) {
 		j.store(&s.work[0], i)
 	}
 }
+
+// BenchmarkBias reports what the biases of a tile's keys take for a query and three heads: near, and in a long past.
+func BenchmarkBias(b *testing.B) {
+	for _, s := range []Scheme{ALiBi{}, T5{}, FIRE{}} {
+		for _, q := range []seq.Pos{63, 5000} {
+			b.Run(fmt.Sprintf("%s/from=%d", s, q), func(b *testing.B) {
+				of := biaser(b, withBiases(s, 3).(Biased), 3)
+				row, logits, keys := make([]float32, of.Width()*Tile), make([]float32, Tile), make([]seq.Pos, Tile)
+				for i := range keys {
+					keys[i] = seq.Pos(i)
+				}
+				for b.Loop() {
+					of.Row(row, q, keys)
+					for h := range 3 {
+						of.Add(logits, h, row)
+					}
+				}
+			})
+		}
+	}
+}

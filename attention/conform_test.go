@@ -13,18 +13,18 @@ import (
 	"github.com/godwit-ai/godwit/seq"
 )
 
-// TestCompositions takes a part of all compositions: one in 7, or in 53 in short tests. These share no factor with the numbers
+// TestCompositions takes a part of all compositions: one in 11, or in 97 in short tests. These share no factor with the numbers
 // of texts, so that every two parts still meet. TestLongCompositions takes all.
 func TestCompositions(t *testing.T) {
-	every := 7
+	every := 11
 	if testing.Short() {
-		every = 53
+		every = 97
 	}
 	compositions(t, every)
 }
 
-// compositions takes every span × scheme × codec of keys × codec of values × layout that is registered, or one of so many. Each
-// is refused with both names or equals the oracle, with the same bits from every layout, cut into chunks, number of workers
+// compositions takes every span × scheme × codec of keys × codec of values × layout that is registered, or one of so many, with a
+// temperature or none. Each is refused with both names or equals the oracle, with the same bits from every layout, cut into chunks, number of workers
 // and history of rewinds.
 func compositions(t *testing.T, every int) {
 	for _, n := range []int{len(spanTexts()), len(posTexts()), len(kvTexts())} {
@@ -45,7 +45,7 @@ func compositions(t *testing.T, every int) {
 				var want []float64
 				var first []float32
 				for _, layout := range layoutTexts() {
-					text := fmt.Sprintf("span=%s pos=%s %s layout=%s", span, pos, kv, layout)
+					text := fmt.Sprintf("span=%s pos=%s %s%s layout=%s", span, pos, tempText(i/every), kv, layout)
 					f := newFixture(t, text, shapes[i%len(shapes)], rows, uint64(i)).withScore(float32(i%2*3), i%5 == 0)
 					if _, err := f.layer.Core(f.shape); errors.Is(err, ErrCompose) {
 						if refused++; !strings.Contains(err.Error(), layout+" with "+span) {

@@ -14,6 +14,7 @@ type Core struct {
 	shape   Shape
 	reach   Reach
 	pos     Positioner // nil: none
+	ids     Numbers    // nil: a row's position is its own
 	bias    Biaser     // nil: none
 	coded              // the store of all rows
 	near    *coded     // that of the near ones; nil: none
@@ -74,7 +75,16 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 	if c.pos, err = l.Pos.Fit(sh.Dim); err != nil {
 		return clash(l.Pos, sh, err)
 	}
-	c.bias, _ = c.pos.(Biaser)
+	if l.Ids != nil {
+		if c.ids, err = l.Ids.Fit(); err != nil {
+			return clash(l.Ids, sh, err)
+		}
+	}
+	if b, ok := l.Pos.(Biased); ok {
+		if c.bias, err = b.Bias(sh.Heads); err != nil {
+			return clash(l.Pos, sh, err)
+		}
+	}
 	key, err := l.Key.Keys(sh.Dim)
 	if err != nil {
 		return clash(l.Key, sh, err)
@@ -82,6 +92,11 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 	value, err := l.Value.Values(sh.VDim)
 	if err != nil {
 		return clash(l.Value, sh, err)
+	}
+	if l.Temp != nil {
+		if why := l.Temp.Check(sh.Heads); why != nil {
+			return clash("temp="+l.Temp.String(), sh, why)
+		}
 	}
 	c.coded = newCoded(key, value)
 	c.keyTurn, _ = key.(Turned)

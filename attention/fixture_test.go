@@ -42,6 +42,7 @@ func newFixture(t testing.TB, text string, sh Shape, n int, seed uint64) *fixtur
 		}
 		f.layer.Pos = withFactors(f.layer.Pos, f.short[:dims/2], f.long[:dims/2])
 	}
+	f.layer.Pos = withBiases(f.layer.Pos, sh.Heads)
 	rng := rand.New(rand.NewPCG(seed, uint64(n)))
 	fill := func(n int, scale float64) []float32 {
 		x := make([]float32, n)
@@ -52,6 +53,33 @@ func newFixture(t testing.TB, text string, sh Shape, n int, seed uint64) *fixtur
 	}
 	f.q, f.k, f.v = fill(n*sh.Heads*sh.Dim, 3), fill(n*sh.KVHeads*sh.Dim, 2), fill(n*sh.KVHeads*sh.VDim, 2)
 	return f
+}
+
+// withBiases gives a scheme the tensors of its biases.
+func withBiases(pos Scheme, heads int) Scheme {
+	wave := func(n int, step, scale, start float64) []float32 { // up and down, the same on every CPU
+		x := make([]float32, n)
+		for i := range x {
+			_, frac := math.Modf(float64(i)*step + start)
+			x[i] = float32((math.Abs(frac-0.5)*4 - 1) * scale)
+		}
+		return x
+	}
+	switch s := pos.(type) {
+	case T5:
+		buckets, _ := s.sizes()
+		s.Biases = wave(buckets*heads, 0.37, 2, 0.1)
+		return s
+	case FIRE:
+		// Eight ReLUs change sides between 0.06 and 0.94, the others never do.
+		s.C, s.From, s.In, s.InBias = 0.1, 100, wave(12, 0.29, 2, 0), wave(12, 0, 0, 0)
+		for i, w := range s.In {
+			s.InBias[i] = -w * (float32(i)/8 + 0.0625)
+		}
+		s.Out, s.OutBias = wave(12*heads, 0.41, 1, 0.2), wave(heads, 0.17, 1, 0.3)
+		return s
+	}
+	return pos
 }
 
 // withScore adds what a plan's text does not hold.
@@ -199,7 +227,7 @@ func spanTexts() (texts []string) {
 	return texts
 }
 
-// posTexts are the examples of every scheme, and RoPE with every scaling.
+// posTexts are the examples of every scheme, RoPE with every scaling, and every numbering with something.
 func posTexts() (texts []string) {
 	for _, k := range schemes.kinds {
 		texts = append(texts, k.examples...)
@@ -209,7 +237,23 @@ func posTexts() (texts []string) {
 			texts = append(texts, "rope(base=10000)+"+s)
 		}
 	}
+	for i, k := range numberings.kinds {
+		for _, s := range k.examples {
+			texts = append(texts, []string{"alibi", "rope(base=10000)", "rope(base=10000)+linear(factor=2)"}[i%3]+"+"+s)
+		}
+	}
 	return texts
+}
+
+// tempText is one of the temperatures' examples, or none, in turns.
+func tempText(i int) string {
+	texts := []string{""}
+	for _, k := range temps.kinds {
+		for _, s := range k.examples {
+			texts = append(texts, "temp="+s+" ")
+		}
+	}
+	return texts[i%len(texts)]
 }
 
 // kvTexts are all pairs of codecs.

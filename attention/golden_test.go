@@ -23,7 +23,7 @@ func TestBits(t *testing.T) {
 	var texts []string
 	for i, pos := range posTexts() {
 		span, kv := spanTexts()[i*5%len(spanTexts())], kvTexts()[i%len(kvTexts())]
-		texts = append(texts, "span="+span+" pos="+pos+" "+kv)
+		texts = append(texts, "span="+span+" pos="+pos+" "+tempText(i)+kv)
 	}
 	data, err := os.ReadFile(file)
 	if err != nil && !*update {

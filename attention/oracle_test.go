@@ -19,8 +19,11 @@ import (
 type part struct {
 	name string
 	num  map[string]float64 // key=x, a flag as 1, the last number under ""
-	list []int              // the numbers
+	list []float64          // the numbers
 }
+
+// whole is number i of the list.
+func (p part) whole(i int) int { return int(p.list[i]) }
 
 func (p part) get(key string, usual float64) float64 {
 	if x, ok := p.num[key]; ok {
@@ -37,8 +40,7 @@ func readSum(text string) (sum []part) {
 		for a := range strings.SplitSeq(strings.TrimSuffix(rest, ")"), ",") {
 			key, val, has := strings.Cut(a, "=")
 			if x, err := strconv.ParseFloat(key, 64); err == nil && !has {
-				p.num[""] = x
-				p.list = append(p.list, int(x))
+				p.num[""], p.list = x, append(p.list, x)
 			} else if x, err := strconv.ParseFloat(val, 64); err == nil {
 				p.num[key] = x
 			} else {
@@ -70,21 +72,21 @@ var oracleSpans = map[string]func(p part, q, k int) bool{
 	"window": func(p part, q, k int) bool { return k > q-int(p.num[""]) },
 	"sinks":  func(p part, _, k int) bool { return k < int(p.num[""]) },
 	"blocks": func(p part, q, k int) bool {
-		block := func(i int) int { return (i + int(p.num["shift"])) / p.list[0] }
+		block := func(i int) int { return (i + int(p.num["shift"])) / p.whole(0) }
 		return block(q)-block(k) <= int(p.get("back", 1))
 	},
 	"dilated": func(p part, q, k int) bool {
-		in := func(i int) (segment, residue int) { return i / p.list[0], i % p.list[0] % p.list[1] }
+		in := func(i int) (segment, residue int) { return i / p.whole(0), i % p.whole(0) % p.whole(1) }
 		sq, rq := in(q)
 		sk, rk := in(k)
 		return sq == sk && rq == rk && p.get("offset", float64(rq)) == float64(rq)
 	},
-	"globals": func(p part, _, k int) bool { return slices.Contains(p.list, k) },
+	"globals": func(p part, _, k int) bool { return slices.Contains(p.list, float64(k)) },
 	"strided": func(p part, q, k int) bool {
 		if p.num["fixed"] == 1 {
-			return (k+1)%p.list[0] == 0
+			return (k+1)%p.whole(0) == 0
 		}
-		return (q-k)%p.list[0] == 0
+		return (q-k)%p.whole(0) == 0
 	},
 }
 
@@ -155,31 +157,17 @@ var oracleScalings = map[string]func(f *fixture, p part, base, dims float64, i, 
 		usual := math.Sqrt(1 + math.Log(p.num["factor"])/math.Log(p.num["orig"]))
 		return math.Pow(base, -2*float64(i)/dims) / float64(by[i]), p.get("attn", usual)
 	},
-}
-
-// oraclePositions are the schemes: each turns x, the vector of row pos.
-var oraclePositions = map[string]func(f *fixture, sum []part, x []float64, pos int){
-	"none": func(*fixture, []part, []float64, int) {},
-	"rope": func(f *fixture, sum []part, x []float64, pos int) {
-		scaling := part{}
-		if len(sum) > 1 {
-			scaling = sum[1]
+	"power": func(_ *fixture, p part, base, dims float64, i, _ int) (float64, float64) {
+		return math.Pow(base, -2*float64(i)/dims) * math.Pow(1-2*float64(i)/dims, p.num["k"]), 1
+	},
+	"truncated": func(_ *fixture, p part, base, dims float64, i, _ int) (float64, float64) {
+		f, t := math.Pow(base, -2*float64(i)/dims), 2*math.Pi/p.num["orig"]
+		if f < t/8 {
+			return 0, 1
+		} else if f < t {
+			return 2 * math.Pi / (16 * p.num["orig"]), 1
 		}
-		base, dims := sum[0].get("base", 10000), sum[0].get("dims", float64(len(x)))
-		half := int(dims) / 2
-		for i := range half {
-			freq, mag := oracleScalings[scaling.name](f, scaling, base, dims, i, pos)
-			a, b := i, i+half
-			if sum[0].num["adjacent"] == 1 {
-				a, b = 2*i, 2*i+1
-			}
-			// In float32 as models were trained; a last bit more would make f16 round some keys elsewhere, which is
-			// 2⁻¹¹ of a product, more than all that is to be noticed.
-			r := func(x float64) float64 { return float64(float32(x)) }
-			sin, cos := math.Sincos(float64(pos) * freq)
-			sin, cos = r(mag*sin), r(mag*cos)
-			x[a], x[b] = r(r(x[a]*cos)-r(x[b]*sin)), r(r(x[b]*cos)+r(x[a]*sin))
-		}
+		return f, 1
 	},
 }
 
@@ -191,29 +179,6 @@ func known[D any](defs map[string]D, sum []part) bool {
 		}
 	}
 	return true
-}
-
-// positions returns what puts the position of row pos into a vector.
-func (f *fixture) positions(t testing.TB) func(x []float64, pos int) {
-	sum := readSum(readPlan(f.text)["pos"])
-	if known(oraclePositions, sum[:1]) && known(oracleScalings, sum[1:]) {
-		return func(x []float64, pos int) { oraclePositions[sum[0].name](f, sum, x, pos) }
-	}
-	p, err := f.layer.Pos.Fit(f.shape.Dim)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func(x []float64, pos int) {
-		row, y := make([]float32, p.Width()), make([]float32, len(x))
-		for i, v := range x {
-			y[i] = float32(v)
-		}
-		p.Row(row, seq.Pos(pos))
-		p.Apply(y, row)
-		for i, v := range y {
-			x[i] = float64(v)
-		}
-	}
 }
 
 // sees returns the mask of a KV head.
@@ -274,6 +239,7 @@ func stored(t testing.TB, codec Codec, keys bool) func(x []float64) {
 func (f *fixture) oracle(t testing.TB) []float64 {
 	t.Helper()
 	l, sh := f.layer.filled(), f.shape
+	bias := f.biases(t)
 	turn, putKey, putValue := f.positions(t), stored(t, l.Key, true), stored(t, l.Value, false)
 	wide := func(x []float32, after ...func([]float64)) []float64 {
 		y := make([]float64, len(x))
@@ -289,7 +255,7 @@ func (f *fixture) oracle(t testing.TB) []float64 {
 	if scale == 0 {
 		scale = 1 / math.Sqrt(float64(sh.Dim))
 	}
-	out, group := make([]float64, f.n*sh.Heads*sh.VDim), sh.Heads/sh.KVHeads
+	out, group, temper := make([]float64, f.n*sh.Heads*sh.VDim), sh.Heads/sh.KVHeads, f.temper()
 	for kv := range sh.KVHeads {
 		var ks, vs, nearKs, nearVs [][]float64
 		for i := range f.n {
@@ -306,7 +272,7 @@ func (f *fixture) oracle(t testing.TB) []float64 {
 				q := wide(f.q[(i*sh.Heads+h)*sh.Dim:][:sh.Dim], func(x []float64) { turn(x, i) })
 				var rows []oracleRow
 				for j := range i + 1 {
-					r := oracleRow{k: ks[j], v: vs[j], seen: sees(i, j)}
+					r := oracleRow{k: ks[j], v: vs[j], seen: sees(i, j), bias: bias(h, i, j)}
 					if near(i, j) {
 						r.k, r.v, r.near = nearKs[j], nearVs[j], true
 					} else {
@@ -319,7 +285,7 @@ func (f *fixture) oracle(t testing.TB) []float64 {
 					}
 					rows = append(rows, r)
 				}
-				f.softmax(t, out[(i*sh.Heads+h)*sh.VDim:][:sh.VDim], q, rows, scale, h)
+				f.softmax(t, out[(i*sh.Heads+h)*sh.VDim:][:sh.VDim], q, rows, scale*temper(h, i), h)
 			}
 		}
 	}
@@ -331,6 +297,7 @@ type oracleRow struct {
 	k, v []float64
 	seen bool
 	near bool // read from the near store
+	bias float64
 
 	scale, low []float64 // of the channels of a sealed key, which is in the codec's basis
 	weight     float64   // scale of a sealed value
@@ -383,6 +350,7 @@ func (f *fixture) softmax(t testing.TB, o, q []float64, rows []oracleRow, scale 
 		if c := float64(score.Softcap); c != 0 {
 			dot = c * math.Tanh(dot/c)
 		}
+		dot += r.bias
 		logits[j], high = dot, max(high, dot)
 	}
 	if score.Sinks != nil {
@@ -497,6 +465,9 @@ func TestOracleKnows(t *testing.T) {
 	check("spans", spans.names(), len(oracleSpans), func(s string) bool { return oracleSpans[s] != nil })
 	check("codecs", codecs.names(), len(oracleCodecs), func(s string) bool { return oracleCodecs[s] != nil })
 	check("schemes", schemes.names(), len(oraclePositions), func(s string) bool { return oraclePositions[s] != nil })
+	check("numberings", numberings.names(), len(oracleNumberings), func(s string) bool { return oracleNumberings[s] != nil })
+	check("biases", schemes.names(), len(oracleBiases), func(s string) bool { return oracleBiases[s] != nil })
+	check("temperatures", temps.names(), len(oracleTemps), func(s string) bool { return oracleTemps[s] != nil })
 	check("scalings", append(scalings.names(), ""), len(oracleScalings), func(s string) bool { return oracleScalings[s] != nil })
 }
 
@@ -505,7 +476,7 @@ func TestOracleRejects(t *testing.T) {
 	right := newFixture(t, "span=window(24) pos=rope kv=f32", Shape{Heads: 2, KVHeads: 1, Dim: 8}, 100, 1)
 	want := right.oracle(t)
 	for _, text := range []string{"span=window(23) pos=rope kv=f32", "span=window(24) pos=rope(adjacent) kv=f32",
-		"span=window(24) pos=rope(base=10500) kv=f32", "span=window(24) pos=rope key=f32 value=f16"} {
+		"span=window(24) pos=rope(base=10500) kv=f32", "span=window(24) pos=rope temp=heads(1.01) kv=f32", "span=window(24) pos=rope key=f32 value=f16"} {
 		wrong := newFixture(t, text, right.shape, right.n, 1)
 		r := wrong.runner(t, right.n, right.n)
 		if err := r.all([]int{right.n}); err != nil {

@@ -87,10 +87,11 @@ func (p Plan) group(r *planReader) error {
 		if err != nil {
 			return err
 		}
-		fits := false
+		fits, why := false, error(nil)
 		for _, l := range which {
 			switch err := edit(&p.Layers[l], heads); {
-			case err == errNoRope:
+			case err == errNoRope, err == errNoPositions:
+				why = err
 			case err != nil:
 				return err
 			default:
@@ -98,7 +99,7 @@ func (p Plan) group(r *planReader) error {
 			}
 		}
 		if !fits && len(which) > 0 {
-			return r.errorf(at, "%w", errNoRope)
+			return r.errorf(at, "%w", why)
 		}
 	}
 	return nil
@@ -111,12 +112,13 @@ type (
 )
 
 // keys are the keys of edits, for errors.
-var keys = []string{"span", "pos", "kv", "key", "value", "near", "layout"}
+var keys = []string{"span", "pos", "temp", "kv", "key", "value", "near", "layout"}
 
 // edits are the keys of a plan: each changes a layer by a value.
 var edits = map[string]func(l *Layer, v value) error{
 	"span": editSpan,
 	"pos":  editPos,
+	"temp": func(l *Layer, v value) error { return editPart(&temps, &l.Temp, v) },
 	"kv": func(l *Layer, v value) error {
 		if err := editPart(&codecs, &l.Key, v); err != nil {
 			return err
@@ -174,30 +176,32 @@ func editNear(l *Layer, v value) error {
 	return nil
 }
 
-// errNoRope: a scaling alone changes the layers that have RoPE, and leaves the others as they are.
-var errNoRope = errors.New("a scaling needs a layer with RoPE, or rope(…) before it")
+// A scaling alone changes the layers that have RoPE, a numbering those that have positions; the others stay as they are.
+var (
+	errNoRope      = errors.New("a scaling needs a layer with RoPE, or rope(…) before it")
+	errNoPositions = errors.New("a numbering needs a layer with positions, or a scheme before it")
+)
 
+// editPos reads a scheme, a scaling of RoPE and a numbering, any of them and in this order. A scheme ends what it is not named
+// with; without one the others stay.
 func editPos(l *Layer, v value) error {
-	if len(v) != 1 || len(v[0]) > 2 {
+	if len(v) != 1 || len(v[0]) > 3 {
 		return v.single()
 	}
-	pos, scaling := l.Pos, v[0]
-	if !scalings.has(scaling[0].name) {
-		if first := scaling[0]; !schemes.has(first.name) {
-			return first.errorf("%q is not a %s or a %s; there are %s", first.name, schemes.what, scalings.what,
-				list(append(schemes.names(), scalings.names()...)))
+	pos, ids, terms := l.Pos, l.Ids, v[0]
+	if first := terms[0]; !scalings.has(first.name) && !numberings.has(first.name) {
+		if !schemes.has(first.name) {
+			return first.errorf("%q is not a %s, a %s or a %s; there are %s", first.name, schemes.what, scalings.what, numberings.what,
+				list(slices.Concat(schemes.names(), scalings.names(), numberings.names())))
 		}
-		p, err := schemes.parse(scaling[0].fresh(), l.Pos)
+		p, err := schemes.parse(first.fresh(), l.Pos)
 		if err != nil {
 			return err
 		}
-		pos, scaling = p, scaling[1:]
+		pos, ids, terms = p, nil, terms[1:]
 	}
-	if len(scaling) > 1 {
-		return v.single()
-	}
-	if len(scaling) == 1 {
-		s, err := scalings.parse(scaling[0].fresh(), scalingOf(l.Pos))
+	if len(terms) > 0 && !numberings.has(terms[0].name) {
+		s, err := scalings.parse(terms[0].fresh(), scalingOf(l.Pos))
 		if err != nil {
 			return err
 		}
@@ -206,9 +210,22 @@ func editPos(l *Layer, v value) error {
 			return errNoRope
 		}
 		rope.Scaling = s
-		pos = rope
+		pos, terms = rope, terms[1:]
 	}
-	l.Pos = pos
+	if len(terms) > 1 || len(terms) == 1 && scalings.has(terms[0].name) {
+		return v.single()
+	}
+	if len(terms) == 1 {
+		n, err := numberings.parse(terms[0].fresh(), ids)
+		if err != nil {
+			return err
+		}
+		if pos == nil || pos == Scheme(None{}) {
+			return errNoPositions
+		}
+		ids = n
+	}
+	l.Pos, l.Ids = pos, ids
 	return nil
 }
 
@@ -272,7 +289,15 @@ func (l Layer) String() string {
 	if none := (Nothing{}); l.Near != none || nearOf(l.Key, l.Value) != none {
 		kv += " near=" + l.Near.String()
 	}
-	return fmt.Sprintf("span=%s pos=%s %s layout=%s", spanText(l.Span), l.Pos, kv, l.Layout)
+	temp := ""
+	if l.Temp != nil {
+		temp = " temp=" + l.Temp.String()
+	}
+	pos := l.Pos.String()
+	if l.Ids != nil {
+		pos += "+" + l.Ids.String()
+	}
+	return fmt.Sprintf("span=%s pos=%s%s %s layout=%s", spanText(l.Span), pos, temp, kv, l.Layout)
 }
 
 func spanText(heads []Span) string {

@@ -11,11 +11,13 @@ import (
 // TestPlanRoundTrip: the text of every composition reads back as itself, and what String prints is canonical: however the
 // text was written, reading it and printing it gives the same text, and reading that the same again.
 func TestPlanRoundTrip(t *testing.T) {
+	i := 0
 	for _, span := range append(spanTexts(), "[full,window(3)]", "[sinks(4)+window(9),full]") {
 		for _, pos := range posTexts() {
 			for _, kv := range kvTexts() {
 				for _, layout := range layoutTexts() {
-					text := "span=" + span + " pos=" + pos + " " + kv + " layout=" + layout
+					i++
+					text := "span=" + span + " pos=" + pos + " " + tempText(i) + kv + " layout=" + layout
 					p, err := ParsePlan(text, 3)
 					if err != nil {
 						t.Fatal(err)
@@ -72,6 +74,12 @@ func TestPlanEdit(t *testing.T) {
 		{"pos=ntk(factor=2); pos=rope(dims=64)", strings.Replace(ring, "10000)", "10000,dims=64)", 1), strings.Replace(all, "1000000)", "1000000,dims=64)", 1)},
 		{"0: pos=rope(base=1.5e4,adjacent); 0: pos=rope(base=15000.25)", strings.Replace(ring, "10000", "15000.25,adjacent", 1), all},
 		{"0: pos=rope(adjacent); 0: pos=rope(halves)", ring, all},
+		{"temp=log(orig=100); 5: temp=heads(1.5,2.25)", strings.Replace(ring, " kv", " temp=log(orig=100) kv", 1), strings.Replace(all, " kv", " temp=heads(1.5,2.25) kv", 1)},
+		{"0: pos=skip(from=9,by=5)", strings.Replace(ring, "10000)", "10000)+skip(from=9,by=5)", 1), all},
+		{"0: pos=skip(by=5); 0: pos=ntk(factor=2); 0: pos=even(max=9,len=3)", strings.Replace(ring, "10000)", "10000)+ntk(factor=2)+even(max=9,len=3)", 1), all},
+		{"0: pos=skip(by=5); 0: pos=rope", ring, all},
+		{"0: pos=alibi+random(max=90,len=30)", strings.Replace(ring, "rope(base=10000)", "alibi+random(max=90,len=30)", 1), all},
+		{"temp=log(orig=100); 5: temp=heads(1)", strings.Replace(ring, " kv", " temp=log(orig=100) kv", 1), all},
 		{"0: pos=rope(base=0)+yarn(orig=1024,attn=1.1,factor=2.5)", strings.Replace(ring, "10000)", "10000)+yarn(factor=2.5,orig=1024,attn=1.1)", 1), all},
 	} {
 		p, err := gemma().Edit(c.text)
@@ -107,8 +115,8 @@ func TestPlanErrors(t *testing.T) {
 		at   int // 1 is the first character
 		want string
 	}{
-		{"spam=full", 1, `"spam" is not one of span, pos, kv, key, value, near and layout`},
-		{"kv=f16 (", 8, `"(" is not one of span, pos, kv, key, value, near and layout`},
+		{"spam=full", 1, `"spam" is not one of span, pos, temp, kv, key, value, near and layout`},
+		{"kv=f16 (", 8, `"(" is not one of span, pos, temp, kv, key, value, near and layout`},
 		{"kv f16", 4, "= is missing after kv"},
 		{"kv=", 4, "a name is missing"},
 		{"kv=f31", 4, `"f31" is not a codec; there are f16, f32, kivi, q4 and q8_0`},
@@ -137,9 +145,14 @@ func TestPlanErrors(t *testing.T) {
 		{"span=window(3", 12, ") is missing"},
 		{"layout=grow+ring", 13, "one term too many"},
 		{"kv=[f16,f32]", 9, "one term too many"},
-		{"pos=rop", 5, `"rop" is not a position scheme or a RoPE scaling; there are none, rope, dynamic, linear, llama3, longrope, ntk and yarn`},
-		{"pos=rope+yarm", 10, `"yarm" is not a RoPE scaling; there are dynamic, linear, llama3, longrope, ntk and yarn`},
+		{"pos=rop", 5, `"rop" is not a position scheme, a RoPE scaling or a numbering; there are alibi, fire, none, rope, t5, dynamic, linear, llama3, longrope, ntk, power, truncated, yarn, even, random and skip`},
+		{"pos=rope+yarm", 10, `"yarm" is not a RoPE scaling; there are dynamic, linear, llama3, longrope, ntk, power, truncated and yarn`},
 		{"pos=rope+ntk(factor=2)+ntk(factor=2)", 24, "one term too many"},
+		{"pos=rope+ntk(factor=2)+skip(by=1)+skip(by=1)", 35, "one term too many"},
+		{"pos=rope+skip(by=1)+ntk(factor=2)", 21, "one term too many"},
+		{"pos=none+skip(by=1)", 1, "a numbering needs a layer with positions, or a scheme before it"},
+		{"pos=random(max=9,len=3)", 1, "a numbering needs a layer with positions, or a scheme before it"},
+		{"pos=alibi+ntk(factor=2)", 1, "a scaling needs a layer with RoPE, or rope(…) before it"},
 		{"pos=rope(base=x)", 10, `rope: base="x" is not a number of at least 0`},
 		{"pos=rope(base=-1)", 10, `rope: base="-1" is not a number of at least 0`},
 		{"pos=rope(base=nan)", 10, `rope: base="nan" is not a number of at least 0`},
@@ -148,6 +161,11 @@ func TestPlanErrors(t *testing.T) {
 		{"pos=rope(base=1,base=2)", 17, "rope has base twice"},
 		{"pos=rope(adjacent,halves)", 5, "rope: pairs are adjacent or halves, not both"},
 		{"pos=rope(factors)", 5, "rope: the model has no frequency factors"},
+		{"temp=heat(2)", 6, `"heat" is not a temperature; there are affine, floor, heads and log`},
+		{"temp=heads", 6, "heads needs numbers, as in heads(1.2)"},
+		{"temp=heads(1,-2)", 14, `heads: "-2" is not a number of at least 0`},
+		{"temp=heads(orig=2)", 6, "heads needs numbers, as in heads(1.2)"},
+		{"temp=log(orig=2)+log(orig=3)", 18, "one term too many"},
 		{"pos=none+yarn(factor=4,orig=20)", 1, "a scaling needs a layer with RoPE, or rope(…) before it"},
 		{"pos=yarn(factor=4,orig=20)", 1, "a scaling needs a layer with RoPE, or rope(…) before it"},
 		{"kv=f16; 3: kv=f16", 9, "there is no layer 3; the model has 3"},
@@ -155,10 +173,10 @@ func TestPlanErrors(t *testing.T) {
 		{"2-1: kv=f16", 1, "the range 2-1 runs backwards"},
 		{"1,x: kv=f16", 3, `"x:" is not the number of a layer`},
 		{"1 kv=f16", 3, "a selector of layers, as in 0-4,6:, ends in a colon"},
-		{"kv=f16 : kv=f32", 8, `":" is not one of span, pos, kv, key, value, near and layout`},
-		{"span=full] kv=f16", 10, `"]" is not one of span, pos, kv, key, value, near and layout`},
+		{"kv=f16 : kv=f32", 8, `":" is not one of span, pos, temp, kv, key, value, near and layout`},
+		{"span=full] kv=f16", 10, `"]" is not one of span, pos, temp, kv, key, value, near and layout`},
 		{"kv=f16" + strings.Repeat(" ", maxText), maxText + 1, fmt.Sprintf("%d characters, more than %d", maxText+6, maxText)},
-		{"pos=rope(" + strings.Repeat("a,", maxArgs) + "a)", 10 + 2*maxArgs, "rope: more than 32 arguments"},
+		{"pos=rope(" + strings.Repeat("a,", maxArgs) + "a)", 10 + 2*maxArgs, "rope: more than 256 arguments"},
 	} {
 		_, err := ParsePlan(c.text, 3)
 		var e *PlanError
@@ -256,7 +274,7 @@ func TestPlansDocument(t *testing.T) {
 			case "": // an edit that is taken
 				if err == nil {
 					for _, l := range p.Layers {
-						l.Pos = withFactors(l.Pos, make32(128, 1), make32(128, 1))
+						l.Pos = withBiases(withFactors(l.Pos, make32(128, 1), make32(128, 1)), 4)
 						err = errors.Join(err, l.Check(Shape{Heads: 4, KVHeads: 2, Dim: 256}))
 					}
 				}
@@ -290,7 +308,7 @@ func TestPlansDocument(t *testing.T) {
 			t.Errorf("no line of a table of docs/PLANS.md explains `%s`", word)
 		}
 	}
-	for _, names := range [][]string{keys, spans.names(), schemes.names(), scalings.names(), codecs.names(), layouts.names(), namedNames()} {
+	for _, names := range [][]string{keys, spans.names(), schemes.names(), scalings.names(), numberings.names(), temps.names(), codecs.names(), layouts.names(), namedNames()} {
 		for _, word := range names {
 			has(word)
 		}
@@ -304,12 +322,12 @@ func TestPlansDocument(t *testing.T) {
 			}
 		}
 	}
-	for _, texts := range [][]kindText{kindTexts(&spans), kindTexts(&schemes), kindTexts(&scalings), kindTexts(&codecs), kindTexts(&layouts)} {
+	for _, texts := range [][]kindText{kindTexts(&spans), kindTexts(&schemes), kindTexts(&scalings), kindTexts(&numberings), kindTexts(&temps), kindTexts(&codecs), kindTexts(&layouts)} {
 		for _, k := range texts {
 			line := doc[max(0, strings.Index(doc, "| `"+k.name)):]
 			line, _, _ = strings.Cut(line, "\n")
 			for _, arg := range k.asked {
-				if arg != "one number" && !strings.Contains(line, strings.TrimSuffix(arg, "=")) {
+				if arg != "one number" && arg != "numbers" && !strings.Contains(line, strings.TrimSuffix(arg, "=")) {
 					t.Errorf("the line on %s does not have its argument %s", k.name, arg)
 				}
 			}

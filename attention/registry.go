@@ -19,11 +19,13 @@ type registry[P any] struct {
 }
 
 var (
-	spans    = registry[Span]{what: "span"}
-	schemes  = registry[Scheme]{what: "position scheme"}
-	scalings = registry[Scaling]{what: "RoPE scaling"}
-	codecs   = registry[Codec]{what: "codec"}
-	layouts  = registry[Layout]{what: "layout"}
+	spans      = registry[Span]{what: "span"}
+	schemes    = registry[Scheme]{what: "position scheme"}
+	scalings   = registry[Scaling]{what: "RoPE scaling"}
+	numberings = registry[Numbering]{what: "numbering"}
+	temps      = registry[Temperature]{what: "temperature"}
+	codecs     = registry[Codec]{what: "codec"}
+	layouts    = registry[Layout]{what: "layout"}
 )
 
 // add is called from init functions only; it panics on a name that is taken and on a part without examples.

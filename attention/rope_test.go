@@ -185,6 +185,28 @@ func TestRopeFactors(t *testing.T) {
 	}
 }
 
+// TestScalingNothing: a scaling that has nothing to do leaves the bits.
+func TestScalingNothing(t *testing.T) {
+	plain, err := Rope{Base: 500000}.Fit(64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []Scaling{Power{}, Truncated{Orig: math.MaxInt32}, Linear{Factor: 1}, NTK{Factor: 1}} {
+		p, err := Rope{Base: 500000, Scaling: s}.Fit(64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, b := make([]float32, 64), make([]float32, 64)
+		for at := seq.Pos(0); at < 1<<20; at = at*3 + 1 {
+			plain.Row(a, at)
+			p.Row(b, at)
+			if err := sameBits(b, a); err != nil {
+				t.Fatalf("%s at %d: %v", s, at, err)
+			}
+		}
+	}
+}
+
 // TestRopeRefused: what cannot be computed is an error that names the scheme and the shape.
 func TestRopeRefused(t *testing.T) {
 	inf := math.Inf(1)
@@ -195,6 +217,7 @@ func TestRopeRefused(t *testing.T) {
 		{Dims: 2, Scaling: NTK{Factor: 2}}, {Scaling: Dynamic{Factor: 2}}, {Scaling: YaRN{Factor: 4}},
 		{Scaling: YaRN{Factor: 4, Orig: 100, Fast: inf}}, {Scaling: Llama3{Factor: 8}},
 		{Scaling: Llama3{Factor: 8, Orig: 100, Low: 4, High: 2}}, {Scaling: Long{Factor: 4, Orig: 100}},
+		{Scaling: Power{K: 10.001}}, {Scaling: Power{K: 0.1234}}, {Scaling: Power{K: -1}}, {Scaling: Power{K: math.NaN()}}, {Scaling: Truncated{}},
 		{Scaling: Long{Factor: 4, Orig: 100, Short: []float32{1, 1, 1, 1}, Long: []float32{1, 1, 1, -1}}},
 	} {
 		if err := (Layer{Pos: r}).Check(Shape{Heads: 1, KVHeads: 1, Dim: 8}); !errors.Is(err, ErrCompose) {

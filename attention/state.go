@@ -20,6 +20,7 @@ type state struct {
 	place    Placement
 	nearAt   Placement // nil: there is no near store
 	near     []byte    // [Slots/block, KVHeads, block] tiles of the near store, as in mem
+	places   []seq.Pos // [Slots, Tile] positions of keys; only for biases
 	mem      []byte    // [Slots/block, KVHeads, block] tiles of keys, each followed by its tile of values; the last block may be short
 	job      job       // the step in progress; here, so that handing it to a team allocates nothing
 	work     []worker
@@ -39,6 +40,9 @@ func (c *Core) NewState(env *seq.Env) (seq.State, error) {
 		return nil, fmt.Errorf("attention layer %d: %d bytes of cache: %w", c.shape.Layer, size.far+size.near, err)
 	}
 	s.mem, s.near = s.mem[:size.far], s.mem[size.far:]
+	if c.bias != nil {
+		s.places = floats[seq.Pos](s.mem[s.place.Slots()*c.slot(&c.coded):])
+	}
 	return s, nil
 }
 
@@ -73,7 +77,7 @@ func (c *Core) size(env *seq.Env) (s sizes, err error) {
 		return s, fmt.Errorf("attention layer %d: %s: %w", c.shape.Layer, c.layer.Layout, err)
 	}
 	fits := false
-	if s.far, fits = product(s.place.Slots(), c.slot(&c.coded)); fits && c.near != nil {
+	if s.far, fits = product(s.place.Slots(), c.slot(&c.coded)+c.marks()); fits && c.near != nil {
 		if s.nearAt, err = (Ring{}).Place(c.nearReach(), maxLen, min(maxChunk, nearSlack)); err != nil {
 			return s, fmt.Errorf("attention layer %d: near rows: %w", c.shape.Layer, err)
 		}
@@ -93,6 +97,14 @@ func product(a, b int) (int, bool) {
 
 // slot is the bytes of one tile of all heads.
 func (c *Core) slot(d *coded) int { return c.shape.KVHeads * (d.key.Size() + d.value.Size()) }
+
+// marks is the bytes of the positions of a tile's keys, which are kept behind all tiles.
+func (c *Core) marks() int {
+	if c.bias == nil {
+		return 0
+	}
+	return Tile * 4
+}
 
 // tile returns the stored keys and values of a KV head in a tile. A worker reads a block of one head at a time: where that is
 // one piece of memory, it arrives twice as fast as from between the tiles of other heads (21 and 12 GB/s on a Zen 4).
@@ -114,7 +126,7 @@ func (s *state) Len() int { return s.n }
 
 // Bytes implements seq.State: the tiles that were ever used.
 func (s *state) Bytes() int64 {
-	n := int64(min(tiles(s.high), s.place.Slots())) * int64(s.core.slot(&s.core.coded))
+	n := int64(min(tiles(s.high), s.place.Slots())) * int64(s.core.slot(&s.core.coded)+s.core.marks())
 	if s.nearAt != nil {
 		n += int64(min(tiles(s.high), s.nearAt.Slots())) * int64(s.core.slot(s.core.near))
 	}
@@ -169,7 +181,7 @@ func bytesOf(x []int8) []byte {
 }
 
 // floats is a tile's bytes as numbers. Tiles start at multiples of 128 bytes.
-func floats[T int8 | uint16 | float32](b []byte) []T {
+func floats[T int8 | uint16 | int32 | float32](b []byte) []T {
 	var t T
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/int(unsafe.Sizeof(t)))
 }

@@ -228,7 +228,7 @@ func TestDecodeDoesNotAllocate(t *testing.T) {
 	i := 0
 	for _, span := range spanTexts() {
 		for _, pos := range posTexts() {
-			if i++; i%7 != 0 {
+			if i++; i%11 != 0 {
 				continue
 			}
 			text := fmt.Sprintf("span=%s pos=%s %s", span, pos, kvTexts()[i%len(kvTexts())])

@@ -36,7 +36,7 @@ type arg struct {
 	used       bool
 }
 
-const maxArgs = 32
+const maxArgs = 256
 
 func (a *args) errorf(format string, v ...any) error {
 	err := fmt.Errorf(format, v...)
@@ -120,6 +120,25 @@ func (a *args) places() []int32 {
 	return list
 }
 
+// numbers reads the positional arguments, at least one.
+func (a *args) numbers() (x []float32) {
+	a.asked = append(a.asked, "numbers")
+	for i := range a.items {
+		if it := &a.items[i]; !it.hasValue && !it.used {
+			it.used = true
+			f, err := strconv.ParseFloat(it.key, 32)
+			if err != nil || !(f >= 0) || math.IsInf(f, 0) || strings.ContainsAny(it.key, "xX_") {
+				a.fail(it.at, "%s: %q is not a number of at least 0", a.name, it.key)
+			}
+			x = append(x, float32(f)+0)
+		}
+	}
+	if len(x) == 0 {
+		a.fail(a.at, "%s needs numbers, as in %s(1.2)", a.name, a.name)
+	}
+	return x
+}
+
 // whole reads key=n, usual when it is not there.
 func (a *args) whole(key string, usual int) int {
 	it := a.find(key)
@@ -190,6 +209,12 @@ func num(f float64) string {
 		return strconv.FormatFloat(f, 'f', -1, 64)
 	}
 	return strconv.FormatFloat(f, 'g', -1, 64)
+}
+
+// num32 is num for a float32.
+func num32(f float32) string {
+	x, _ := strconv.ParseFloat(strconv.FormatFloat(float64(f), 'g', -1, 32), 64)
+	return num(x)
 }
 
 // term prints name(arguments), leaving out empty ones.

@@ -35,6 +35,11 @@ SCALES = [
     ("rope(base=500000)+yarn(factor=16,orig=2048,fast=16,slow=2,attn=1.25,exact)", "yarn",
      {"rope_theta": 5e5, "factor": 16.0, "original_max_position_embeddings": 2048, "beta_fast": 16, "beta_slow": 2,
       "attention_factor": 1.25, "truncate": False}, 32768, 0),
+    # Giraffe's bases (arXiv 2308.10882, section 3), which transformers does not have: from the default frequencies.
+    ("rope(base=10000)+power(k=0.1)", "default", {"power": 0.1}, 4096, 0),
+    ("rope(base=500000,dims=16)+power(k=0.5)", "default", {"rope_theta": 5e5, "partial_rotary_factor": 0.5, "power": 0.5}, 4096, 0),
+    ("rope(base=10000)+truncated(orig=2048)", "default", {"truncated": 2048}, 4096, 0),
+    ("rope(base=10000)+truncated(orig=64)", "default", {"truncated": 64}, 4096, 0),
     ("rope(base=500000)+llama3(factor=8,orig=256)", "llama3",
      {"rope_theta": 5e5, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
       "original_max_position_embeddings": 256}, 2048, 0),
@@ -51,16 +56,29 @@ SCALES = [
 ]
 
 
+def giraffe(freqs, power, orig):
+    """The power basis θ_j·(1 − 2j/d)^k, or the truncated one: θ from a turn in orig rows on, an eighth of that cuts to 0."""
+    if power:
+        return freqs * (1 - torch.arange(len(freqs)) / len(freqs)) ** power
+    turn = 2 * torch.pi / orig
+    return torch.where(freqs >= turn, freqs, torch.where(freqs < turn / 8, 0.0, turn / 16))
+
+
 def frequencies(kind, params, longest, seq_len):
     params = {"rope_theta": 10000.0, "rope_type": kind, **params}
+    power, orig = params.pop("power", 0), params.pop("truncated", 0)
     config = LlamaConfig(hidden_size=4 * HEAD, num_attention_heads=4, head_dim=HEAD, max_position_embeddings=longest,
                          rope_parameters=params)
     at = (seq_len or 1000) - 1
     # Of the two classes only StableLM's rotates a part of the head by default.
     embedding = (StableLmRotaryEmbedding if kind == "default" else LlamaRotaryEmbedding)(config)
+    if power or orig:
+        embedding.inv_freq = giraffe(embedding.inv_freq, power, orig)
     cos, sin = embedding(torch.zeros(1), torch.arange(at + 1)[None])
     half = cos.shape[-1] // 2
     table = {"at": at, "cos": cos[0, at, :half].tolist(), "sin": sin[0, at, :half].tolist()}
+    if power or orig:
+        return embedding.inv_freq, 1.0, table
     if kind == "default":
         return *StableLmRotaryEmbedding.compute_default_rope_parameters(config), table
     return *ROPE_INIT_FUNCTIONS[kind](config, "cpu", seq_len=seq_len or None), table
