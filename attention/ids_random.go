@@ -69,7 +69,7 @@ func (r Random) String() string {
 // draw is what was drawn.
 type draw struct {
 	max int
-	of  []seq.Pos
+	of  []seq.Pos // [Len] ascending
 }
 
 // At implements Numbers.

@@ -57,7 +57,7 @@ func (a ALiBi) String() string { return term("alibi", optInt("max", a.Max), optI
 
 // slopes are those of all query heads.
 type slopes struct {
-	of       []float32
+	of       []float32 // [heads]
 	farthest int
 }
 

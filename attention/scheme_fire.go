@@ -95,7 +95,7 @@ func (f FIRE) lines(heads int) *lines {
 // lines are the biases of all query heads.
 type lines struct {
 	c, from      float64
-	knots        []float32 // where pieces meet, ascending
+	knots        []float32 // [pieces-1] where pieces meet, ascending
 	pieces       int
 	slope, start []float32                 // [heads, pieces]
 	table        atomic.Pointer[[]float64] // ψ of distances from 0 on; grown by doubling, up to maxTable

@@ -70,7 +70,7 @@ func (t T5) String() string { return term("t5", optInt("buckets", t.Buckets), op
 type bucketed struct {
 	of      []float32 // [heads, buckets]
 	buckets int
-	at      []float32 // the bucket of a distance; the last is that of all farther ones
+	at      []float32 // [Max+1] the bucket of a distance; the last is that of all farther ones
 }
 
 // Width implements Biaser: buckets.

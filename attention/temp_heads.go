@@ -21,7 +21,9 @@ func init() {
 
 // Heads multiplies by a constant: one for each query head, or one for all. Models without positions read longer texts
 // with a temperature that was found for the length, uniform or by head (arXiv 2404.12224).
-type Heads struct{ Of []float32 }
+type Heads struct {
+	Of []float32 // [heads], or [1]
+}
 
 // Factor implements Temperature.
 func (h Heads) Factor(head int, _ seq.Pos) float32 { return h.Of[head%len(h.Of)] }
