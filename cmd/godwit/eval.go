@@ -161,8 +161,12 @@ func (a *app) evalPlans(ctx context.Context, name string, o *evalPlans) error {
 	}
 	o.Score = min(o.Score, slices.Min(o.Contexts)/2)
 	report := &planReport{Model: name, Threads: own.Threads(), ThreadsBy: string(own.ThreadsBy()), Machine: godwit.Machine(), Exact: a.exact}
+	_, noTemplate := own.Template()
 	if err := own.Close(); err != nil {
 		return err
+	}
+	if o.Chat && noTemplate != nil {
+		return usage("--chat: %v", noTemplate)
 	}
 	b := a.bar("comparing plans", false)
 	start := time.Now()

@@ -147,6 +147,10 @@ func TestEvalMistakes(t *testing.T) {
 			t.Errorf("%q: exit %d, %s%s", c.args, r.code, r.err, r.out)
 		}
 	}
+	bare := tiny(t, "tokenizer.chat_template", nil)
+	if r := godwitWith(t, "", append([]string{"eval", "plans", bare, "-f", book, "--ctx", "1024", "--chat"}, tinyEval...)...); r.code != exitUsage || !strings.Contains(r.err, "--chat: the model file has no chat template") {
+		t.Errorf("--chat without a template: exit %d, %s", r.code, r.err)
+	}
 	if r := godwitWith(t, "", "eval", "nothing"); r.code != exitUsage || !strings.Contains(r.err, "nothing") {
 		t.Errorf("eval nothing: exit %d, %s", r.code, r.err)
 	}
