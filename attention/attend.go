@@ -38,6 +38,10 @@ type job struct {
 	items   []item    // [wave] the blocks being shared out
 	parts   []softmax // [wave] their results
 	heads   []head    // [KVHeads]
+
+	done    int      // the first tile that the step completes
+	choices []uint64 // [N, KVHeads, words] what each row reads, if every row chooses
+	words   int
 }
 
 type phase int
@@ -47,6 +51,8 @@ const (
 	sealing               // items are (tile that became full, KV head)
 	tiling                // items are (query tile, KV head), the last tile first
 	blocking              // items are j.items
+	summing               // items are (complete tile, KV head)
+	picking               // items are (batch of rows that choose, KV head)
 )
 
 // item is a block of one KV head.
@@ -87,6 +93,7 @@ type worker struct {
 	near   sight     // what they see in the near store instead
 	*sight           // one of these, in the present tile
 	ints             // of integer tiles
+	picks            // of a selector
 }
 
 func (s *state) run(j job, at *seq.Step) error {
@@ -110,6 +117,11 @@ func (s *state) run(j job, at *seq.Step) error {
 	}
 	if err := s.job.seals(); err != nil {
 		return err
+	}
+	if c.sel != nil {
+		if err := s.job.choose(); err != nil {
+			return err
+		}
 	}
 	if at.N*c.group <= slimRows {
 		if err := s.job.blocks(); err != nil {
@@ -145,6 +157,9 @@ func (j *job) scratch() {
 		w.sum = takeSoftmax(mem, rows, sh.VDim)
 		if !j.at.Exact {
 			w.ints = c.takeInts(mem, rows)
+		}
+		if c.sel != nil {
+			j.takePicks(w)
 		}
 	}
 }
@@ -192,7 +207,7 @@ func (j *job) blocks() error {
 	}
 	j.phase, j.items = blocking, j.items[:0]
 	heads := sh.KVHeads // that see the same rows
-	if len(c.layer.Span) > 1 || heads > most {
+	if len(c.layer.Span) > 1 || heads > most || c.sel != nil {
 		heads = 1 // one after the other
 	}
 	for h := 0; h < sh.KVHeads; h += heads {
@@ -258,6 +273,10 @@ func (j *job) Do(worker, lo, hi int) {
 			j.look(w, it.head, 0, j.at.N)
 			w.queries = j.heads[it.head].queries
 			j.block(w, j.parts[i], it.head, j.at.N, w.next(j.at.N, it.block*block))
+		case summing:
+			j.sum(&j.s.work[worker], j.done+i/sh.KVHeads, i%sh.KVHeads)
+		case picking:
+			j.pick(&j.s.work[worker], i%sh.KVHeads, i/sh.KVHeads)
 		}
 	}
 }
@@ -377,18 +396,7 @@ func (j *job) tile(w *worker, m softmax, d *coded, key, value []byte, head, n, t
 		from, to, last = w.visit(n, t)
 	}
 	rows := (to - from) * g
-	logits := w.s[from*g*Tile : to*g*Tile]
-	switch {
-	case d.keyInts != nil && !j.at.Exact:
-		c.intLogits(d, logits, w, key, from*g, rows)
-	case d.keyMul != nil && rows <= few:
-		clear(logits)
-		d.keyMul.MulAdd(logits, w.q[from*g*sh.Dim:], key, 0, rows, sh.Dim, Tile, sh.Dim, Tile)
-	default:
-		clear(logits)
-		d.key.Get(w.key, key, last)
-		vec.MulAdd(logits, w.q[from*g*sh.Dim:], w.key, rows, sh.Dim, Tile, sh.Dim, Tile, Tile)
-	}
+	j.products(w, d, w.s[from*g*Tile:to*g*Tile], key, from*g, rows, last)
 	if !w.full || c.layer.Score.Softcap != 0 || c.bias != nil {
 		j.shape(w, head, from, to, t)
 	}

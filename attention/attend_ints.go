@@ -168,7 +168,7 @@ func (j *job) intValues(d *coded, w *worker, m softmax, tile []byte, from, to, t
 // seen copies the factors of the rows of tile t that a query sees; the others become 0.
 func (w *worker) seen(dst, src []float32, v *view, t int) {
 	clear(dst)
-	for _, r := range w.runs[v.next:v.end] {
+	for _, r := range w.runs[v.next:v.last()] {
 		lo, hi := max(int(r.Lo)-t*Tile, 0), min(int(r.Hi)-t*Tile, Tile)
 		if lo >= Tile {
 			break
@@ -176,5 +176,21 @@ func (w *worker) seen(dst, src []float32, v *view, t int) {
 		if lo < hi {
 			copy(dst[lo:hi], src[lo:hi])
 		}
+	}
+}
+
+// products sets s[rows, Tile] to those of the worker's query rows from the from-th on with the first last keys of a tile.
+func (j *job) products(w *worker, d *coded, s []float32, key []byte, from, rows, last int) {
+	c, dim := j.s.core, j.s.core.shape.Dim
+	switch {
+	case d.keyInts != nil && !j.at.Exact:
+		c.intLogits(d, s, w, key, from, rows)
+	case d.keyMul != nil && rows <= few:
+		clear(s)
+		d.keyMul.MulAdd(s, w.q[from*dim:], key, 0, rows, dim, Tile, dim, Tile)
+	default:
+		clear(s)
+		d.key.Get(w.key, key, last)
+		vec.MulAdd(s, w.q[from*dim:], w.key, rows, dim, Tile, dim, Tile, Tile)
 	}
 }

@@ -197,6 +197,7 @@ type Layer struct {
 	Value  Codec       // nil: f16
 	Near   Span        // rows that queries read from a second store, in f16; nil: nearDefault where a codec asks for it, else none
 	Layout Layout      // nil: ring when the span is bounded, else grow
+	Select Selector    // nil: all that a query may see is read
 	Score  Score
 }
 

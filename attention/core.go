@@ -22,6 +22,7 @@ type Core struct {
 	valTurn Turned     // nil: values are in the basis of results
 	keySeal Sealer     // nil: keys are encoded row by row
 	valSeal Sealer     // nil: values are
+	sel     *selection // nil: all is read
 	scale   float32
 	group   int // query heads per KV head
 	height  int // queries in a query tile
@@ -103,6 +104,12 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 	c.valTurn, _ = value.(Turned)
 	c.keySeal, _ = key.(Sealer)
 	c.valSeal, _ = value.(Sealer)
+	if c.sel, err = l.selection(sh.Dim); err != nil {
+		return clash(l.Select, sh, err)
+	}
+	if _, ok := l.Layout.(Grow); c.sel != nil && !ok {
+		return clash(l.Select, l.Layout, errors.New("what a query passes over has to stay for others"))
+	}
 	if a, b, err := c.makeNear(); err != nil {
 		return clash(a, b, err)
 	}

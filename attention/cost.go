@@ -1,9 +1,13 @@
 package attention
 
-import "github.com/godwit-ai/godwit/seq"
+import (
+	"math"
+
+	"github.com/godwit-ai/godwit/seq"
+)
 
 // Cost returns what n tokens from position first on take: the rows that they see, each multiplied by all query heads of its KV
-// head. It takes n steps for each span.
+// head; with a selector as many as it may choose, and the choice. It takes n steps for each span.
 func (c *Core) Cost(first, n int, exact bool) (cost seq.Cost) {
 	var far, near int64 // rows that are seen, over tokens and KV heads
 	var a, b sight
@@ -15,7 +19,11 @@ func (c *Core) Cost(first, n int, exact bool) (cost seq.Cost) {
 				b.runs = b.runs[:0]
 				c.split(&a, &b, 0, seq.Pos(q))
 			}
-			seen, close = seen+length(a.runs), close+length(b.runs)
+			all := length(a.runs)
+			if c.sel != nil {
+				all = min(all, c.sel.rows(q))
+			}
+			seen, close = seen+all, close+length(b.runs)
 		}
 		far += seen * int64(c.shape.KVHeads/len(c.layer.Span))
 		near += close * int64(c.shape.KVHeads/len(c.layer.Span))
@@ -34,6 +42,9 @@ func (c *Core) Cost(first, n int, exact bool) (cost seq.Cost) {
 		part(near, c.near.key, false, c.shape.Dim)
 		part(near, c.near.value, false, c.shape.VDim)
 	}
+	if c.sel != nil {
+		cost.Add(c.choosing(first, n))
+	}
 	return cost
 }
 
@@ -42,4 +53,35 @@ func length(runs []seq.Run) (n int64) {
 		n += int64(r.Len())
 	}
 	return n
+}
+
+// rows is how many rows the query at q reads at most.
+func (s *selection) rows(q int) int64 {
+	if q < s.Dense {
+		return math.MaxInt64
+	}
+	all := q/Tile + 1
+	read := min(min(s.Sink, all)+min(s.Local, all), all)
+	return (int64(read) + int64(s.most(all, read))) * Tile
+}
+
+// choosing is the cost of the choices of n tokens from position first on.
+func (c *Core) choosing(first, n int) (cost seq.Cost) {
+	var known int64 // tiles whose vectors are multiplied, over the rows that choose
+	every := c.sel.Every
+	if c.sel.Dense >= first+n {
+		return cost
+	}
+	for q := (max(first, c.sel.Dense) + every - 1) / every * every; q < first+n; q += every {
+		known += int64(q / Tile)
+	}
+	if c.sel.vectors == 0 { // the keys themselves
+		cost.Cache = known * int64(c.shape.KVHeads*c.key.Size())
+		cost.FloatOps = 2 * known * Tile * int64(c.shape.Heads*c.shape.Dim)
+		return cost
+	}
+	numbers := int64(c.sel.vectors * c.sel.width)
+	cost.Cache = 2 * known * numbers * int64(c.shape.KVHeads)
+	cost.FloatOps = 2 * known * numbers * int64(c.shape.Heads)
+	return cost
 }

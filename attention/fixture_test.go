@@ -19,6 +19,7 @@ type fixture struct {
 	n           int
 	q, k, v     []float32 // [n, Heads, Dim], [n, KVHeads, Dim], [n, KVHeads, VDim]
 	short, long []float32 // long RoPE's divisors
+	unclear     []int     // rows of which the oracle cannot tell what a selector chooses
 }
 
 // newFixture fills it with sums of uniform numbers, which every CPU computes alike.

@@ -267,12 +267,23 @@ func (f *fixture) oracle(t testing.TB) []float64 {
 		}
 		sees, near := f.sees(kv), f.near()
 		keySeals, valSeals := f.sealed(t, l.Key, true, nearKs), f.sealed(t, l.Value, false, nearVs)
+		query := func(h, i int) []float64 {
+			return wide(f.q[(i*sh.Heads+h)*sh.Dim:][:sh.Dim], func(x []float64) { turn(x, i) })
+		}
+		known := ks // the keys that a selector goes by
+		if keySeals != nil {
+			known = nil
+			for _, r := range keySeals {
+				known = append(known, turner(t, l.Key, true)(r.x))
+			}
+		}
+		reads := f.reads(t, kv, known, scale, query, sees)
 		for h := kv * group; h < (kv+1)*group; h++ {
 			for i := range f.n {
-				q := wide(f.q[(i*sh.Heads+h)*sh.Dim:][:sh.Dim], func(x []float64) { turn(x, i) })
+				q := query(h, i)
 				var rows []oracleRow
 				for j := range i + 1 {
-					r := oracleRow{k: ks[j], v: vs[j], seen: sees(i, j), bias: bias(h, i, j)}
+					r := oracleRow{k: ks[j], v: vs[j], seen: reads(i, j) || near(i, j) && sees(i, j), bias: bias(h, i, j)}
 					if near(i, j) {
 						r.k, r.v, r.near = nearKs[j], nearVs[j], true
 					} else {

@@ -129,6 +129,7 @@ var edits = map[string]func(l *Layer, v value) error{
 	"value":  func(l *Layer, v value) error { return editPart(&codecs, &l.Value, v) },
 	"near":   editNear,
 	"layout": func(l *Layer, v value) error { return editPart(&layouts, &l.Layout, v) },
+	"select": func(l *Layer, v value) error { return editPart(&selectors, &l.Select, v) },
 }
 
 func editPart[P any](r *registry[P], part *P, v value) error {
@@ -297,7 +298,11 @@ func (l Layer) String() string {
 	if l.Ids != nil {
 		pos += "+" + l.Ids.String()
 	}
-	return fmt.Sprintf("span=%s pos=%s%s %s layout=%s", spanText(l.Span), pos, temp, kv, l.Layout)
+	text := fmt.Sprintf("span=%s pos=%s%s %s layout=%s", spanText(l.Span), pos, temp, kv, l.Layout)
+	if l.Select != nil {
+		text += " select=" + l.Select.String()
+	}
+	return text
 }
 
 func spanText(heads []Span) string {

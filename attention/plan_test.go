@@ -115,8 +115,8 @@ func TestPlanErrors(t *testing.T) {
 		at   int // 1 is the first character
 		want string
 	}{
-		{"spam=full", 1, `"spam" is not one of span, pos, temp, kv, key, value, near and layout`},
-		{"kv=f16 (", 8, `"(" is not one of span, pos, temp, kv, key, value, near and layout`},
+		{"spam=full", 1, `"spam" is not one of span, pos, temp, kv, key, value, near, layout and select`},
+		{"kv=f16 (", 8, `"(" is not one of span, pos, temp, kv, key, value, near, layout and select`},
 		{"kv f16", 4, "= is missing after kv"},
 		{"kv=", 4, "a name is missing"},
 		{"kv=f31", 4, `"f31" is not a codec; there are f16, f32, kivi, q4 and q8_0`},
@@ -173,8 +173,8 @@ func TestPlanErrors(t *testing.T) {
 		{"2-1: kv=f16", 1, "the range 2-1 runs backwards"},
 		{"1,x: kv=f16", 3, `"x:" is not the number of a layer`},
 		{"1 kv=f16", 3, "a selector of layers, as in 0-4,6:, ends in a colon"},
-		{"kv=f16 : kv=f32", 8, `":" is not one of span, pos, temp, kv, key, value, near and layout`},
-		{"span=full] kv=f16", 10, `"]" is not one of span, pos, temp, kv, key, value, near and layout`},
+		{"kv=f16 : kv=f32", 8, `":" is not one of span, pos, temp, kv, key, value, near, layout and select`},
+		{"span=full] kv=f16", 10, `"]" is not one of span, pos, temp, kv, key, value, near, layout and select`},
 		{"kv=f16" + strings.Repeat(" ", maxText), maxText + 1, fmt.Sprintf("%d characters, more than %d", maxText+6, maxText)},
 		{"pos=rope(" + strings.Repeat("a,", maxArgs) + "a)", 10 + 2*maxArgs, "rope: more than 256 arguments"},
 	} {
@@ -308,7 +308,7 @@ func TestPlansDocument(t *testing.T) {
 			t.Errorf("no line of a table of docs/PLANS.md explains `%s`", word)
 		}
 	}
-	for _, names := range [][]string{keys, spans.names(), schemes.names(), scalings.names(), numberings.names(), temps.names(), codecs.names(), layouts.names(), namedNames()} {
+	for _, names := range [][]string{keys, spans.names(), schemes.names(), scalings.names(), numberings.names(), temps.names(), codecs.names(), layouts.names(), selectors.names(), namedNames()} {
 		for _, word := range names {
 			has(word)
 		}

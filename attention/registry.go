@@ -26,6 +26,7 @@ var (
 	temps      = registry[Temperature]{what: "temperature"}
 	codecs     = registry[Codec]{what: "codec"}
 	layouts    = registry[Layout]{what: "layout"}
+	selectors  = registry[Selector]{what: "selector"}
 )
 
 // add is called from init functions only; it panics on a name that is taken and on a part without examples.

@@ -13,13 +13,17 @@ type sight struct {
 	both seq.Run   // what all the queries see, at least: their first runs have it in common
 	full bool      // all queries see all of the present tile; see is not filled in for it
 	tile int       // the next tile of which any is seen; −1: none
+
+	any  []uint64 // [words] tiles that one of the queries has chosen; nil: nothing is chosen from this store
+	each []uint64 // [words] those that all have
 }
 
 // view is what one query sees.
 type view struct {
-	next, end int  // its runs that do not lie before the present tile
-	lo, hi    int  // first and last row seen in the tile; lo == hi: none
-	holes     bool // not all between them are seen
+	next, end int      // its runs that do not lie before the present tile
+	lo, hi    int      // first and last row seen in the tile; lo == hi: none
+	holes     bool     // not all between them are seen
+	pick      []uint64 // [words] its choice, with a selector
 }
 
 // look asks the span what n queries see, from row r0 of the step on.
@@ -42,6 +46,9 @@ func (j *job) look(w *worker, head, r0, n int) {
 		}
 		w.far.query(i, far)
 	}
+	if c.sel != nil {
+		j.narrow(w, head, n)
+	}
 }
 
 func (s *sight) reset() { s.runs, s.both, s.tile = s.runs[:0], seq.Run{Hi: math.MaxInt32}, -1 }
@@ -57,7 +64,9 @@ func (s *sight) query(i, old int) {
 }
 
 // all reports whether all queries see all of tile t. Most tiles of a long past are like that.
-func (s *sight) all(t int) bool { return int(s.both.Lo) <= t*Tile && (t+1)*Tile <= int(s.both.Hi) }
+func (s *sight) all(t int) bool {
+	return int(s.both.Lo) <= t*Tile && (t+1)*Tile <= int(s.both.Hi) && (s.any == nil || has(s.each, t))
+}
 
 // next returns the first tile from t on in which one of n queries sees anything, or −1. It only goes forward.
 func (w *worker) next(n, t int) int {
@@ -75,6 +84,9 @@ func (w *worker) next(n, t int) int {
 }
 
 func (s *sight) next(n, t int) int {
+	if s.any != nil {
+		return s.chosen(n, t)
+	}
 	if s.all(t) {
 		return t
 	}
@@ -99,6 +111,9 @@ func (w *sight) visit(n, t int) (from, to, last int) {
 	for i := range w.see[:n] {
 		v := &w.see[i]
 		v.lo, v.hi, v.holes = 0, 0, false
+		if w.any != nil && !has(v.pick, t) {
+			continue
+		}
 		for _, r := range w.runs[v.next:v.end] {
 			lo, hi := max(int(r.Lo)-t*Tile, 0), min(int(r.Hi)-t*Tile, Tile)
 			if lo >= Tile {
@@ -124,7 +139,7 @@ func (w *sight) visit(n, t int) (from, to, last int) {
 // mask makes the logits that a query does not see −∞.
 func (w *sight) mask(s []float32, v *view, t int) {
 	done := 0
-	for _, r := range w.runs[v.next:v.end] {
+	for _, r := range w.runs[v.next:v.last()] {
 		lo, hi := max(int(r.Lo)-t*Tile, 0), min(int(r.Hi)-t*Tile, Tile)
 		if lo >= Tile {
 			break

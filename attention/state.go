@@ -22,6 +22,10 @@ type state struct {
 	near     []byte    // [Slots/block, KVHeads, block] tiles of the near store, as in mem
 	places   []seq.Pos // [Slots, Tile] positions of keys; only for biases
 	mem      []byte    // [Slots/block, KVHeads, block] tiles of keys, each followed by its tile of values; the last block may be short
+	index    []byte    // [panels, KVHeads, vectors, width, panel] halves: what the selector knows of complete tiles
+	choices  []byte    // [words] bits, see Core.choiceAt: what rows that others go by have chosen
+	reads    int64     // tiles read, over rows and KV heads, of those that a selector chose from
+	sees     int64     // tiles seen
 	job      job       // the step in progress; here, so that handing it to a team allocates nothing
 	work     []worker
 }
@@ -34,10 +38,22 @@ func (c *Core) NewState(env *seq.Env) (seq.State, error) {
 		return nil, err
 	}
 	s := &state{core: c, maxLen: maxLen, maxChunk: maxChunk, place: size.place, nearAt: size.nearAt}
-	if env.Alloc == nil {
-		s.mem = make([]byte, size.far+size.near)
-	} else if s.mem, err = env.Alloc(size.far + size.near); err != nil {
-		return nil, fmt.Errorf("attention layer %d: %d bytes of cache: %w", c.shape.Layer, size.far+size.near, err)
+	alloc := func(n int) (b []byte) {
+		switch {
+		case err != nil || n == 0:
+		case env.Alloc == nil:
+			b = make([]byte, n)
+		default:
+			if b, err = env.Alloc(n); err != nil {
+				err = fmt.Errorf("attention layer %d: %d bytes of cache: %w", c.shape.Layer, n, err)
+			}
+		}
+		return b
+	}
+	vectors, choices := c.indexSize(maxLen)
+	s.mem, s.index, s.choices = alloc(size.far+size.near), alloc(vectors), alloc(choices)
+	if err != nil {
+		return nil, err
 	}
 	s.mem, s.near = s.mem[:size.far], s.mem[size.far:]
 	if c.bias != nil {
@@ -52,7 +68,9 @@ func (c *Core) Bytes(env *seq.Env) int64 {
 	if err != nil {
 		return -1
 	}
-	return int64(size.far + size.near)
+	maxLen, _ := limits(env)
+	vectors, choices := c.indexSize(maxLen)
+	return int64(size.far + size.near + vectors + choices)
 }
 
 func limits(env *seq.Env) (maxLen, maxChunk int) {
@@ -130,7 +148,8 @@ func (s *state) Bytes() int64 {
 	if s.nearAt != nil {
 		n += int64(min(tiles(s.high), s.nearAt.Slots())) * int64(s.core.slot(s.core.near))
 	}
-	return n
+	vectors, choices := s.core.indexSize(s.high)
+	return n + int64(vectors+choices)
 }
 
 // Rewind implements seq.State. A ring can go back as long as it holds what the query at n will see.
@@ -181,7 +200,7 @@ func bytesOf(x []int8) []byte {
 }
 
 // floats is a tile's bytes as numbers. Tiles start at multiples of 128 bytes.
-func floats[T int8 | uint16 | int32 | float32](b []byte) []T {
+func floats[T int8 | uint16 | int32 | float32 | uint64](b []byte) []T {
 	var t T
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/int(unsafe.Sizeof(t)))
 }

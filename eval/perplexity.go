@@ -35,6 +35,8 @@ type Result struct {
 	PPL    float64 // e^NLL
 	NLL    float64 // mean negative log-likelihood, nats per token
 	Tokens int     // scored
+	// ReadShare is the part of their past that tokens have read in the layers whose plan has a selector; 1 without.
+	ReadShare float64
 }
 
 // ErrShort says that a text has too few tokens for one window.
@@ -128,6 +130,7 @@ func (p Perplexity) Run(ctx context.Context, m *godwit.Model, tokens []int32, pr
 			progress(i+1, len(ws))
 		}
 	}
+	r.ReadShare = s.Stats().ReadShare()
 	r.NLL = sum / float64(r.Tokens)
 	r.PPL = math.Exp(r.NLL)
 	return r, nil

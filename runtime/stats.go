@@ -22,6 +22,8 @@ type Stats struct {
 	WeightBytes    int64  // weights that one decoded token reads
 	PeakRSS        int64  // of the process; 0 where the system does not tell
 	Anon           int64  // anonymous memory of the process now; 0 where the system does not tell
+	TilesRead      int64  // tiles of the past that rows have read in layers with a selector, over rows and KV heads
+	TilesSeen      int64  // of as many that they saw; 0 without selectors
 	LogitsHash     string // of the last logits: equal hashes mean equal bits
 }
 
@@ -46,6 +48,14 @@ func (s Stats) DecodeGBps() float64 {
 	return perSecond(float64(s.DecodeTokens-s.AcceptedTokens)*float64(s.WeightBytes)/1e9, s.DecodeTime)
 }
 
+// ReadShare returns the part of the past that rows have read in the layers whose plan has a selector; 1 without.
+func (s Stats) ReadShare() float64 {
+	if s.TilesSeen == 0 {
+		return 1
+	}
+	return float64(s.TilesRead) / float64(s.TilesSeen)
+}
+
 func perSecond(n float64, d time.Duration) float64 {
 	if d <= 0 {
 		return 0
@@ -58,6 +68,7 @@ func (s *Session) Stats() Stats {
 	st := s.stats
 	if s.state != nil {
 		st.KVBytes = s.state.Bytes()
+		st.TilesRead, st.TilesSeen = s.state.Reads()
 	}
 	st.ScratchBytes = s.mem.Bytes() + s.ahead.bytes()
 	st.WeightBytes = s.m.Info.WeightBytes

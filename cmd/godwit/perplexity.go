@@ -11,15 +11,16 @@ import (
 
 // perplexityJSON is the object of `perplexity --json`.
 type perplexityJSON struct {
-	Model    string  `json:"model"`
-	PPL      float64 `json:"ppl"`
-	NLL      float64 `json:"nll"`
-	Tokens   int     `json:"tokens"`
-	Ctx      int     `json:"ctx"`
-	Protocol string  `json:"protocol"`
-	Stride   int     `json:"stride"`
-	Plan     string  `json:"plan"`
-	Exact    bool    `json:"exact"`
+	Model     string  `json:"model"`
+	PPL       float64 `json:"ppl"`
+	NLL       float64 `json:"nll"`
+	Tokens    int     `json:"tokens"`
+	Ctx       int     `json:"ctx"`
+	Protocol  string  `json:"protocol"`
+	Stride    int     `json:"stride"`
+	Plan      string  `json:"plan"`
+	Exact     bool    `json:"exact"`
+	ReadShare float64 `json:"read_share"`
 }
 
 // defaultWindow is the tokens of a window when --ctx does not say: what most published figures are of.
@@ -95,7 +96,7 @@ scores the second half (llama.cpp's). "sliding" moves the window by --stride tok
 			}
 			if a.json {
 				return a.print(perplexityJSON{Model: args[0], PPL: r.PPL, NLL: r.NLL, Tokens: r.Tokens, Ctx: p.Context,
-					Protocol: string(p.Protocol), Stride: p.Stride, Plan: m.Plan(), Exact: a.exact})
+					Protocol: string(p.Protocol), Stride: p.Stride, Plan: m.Plan(), Exact: a.exact, ReadShare: r.ReadShare})
 			}
 			return a.printf("perplexity %.4f  (nll %.5f, %d tokens scored, windows of %d, %s)\n", r.PPL, r.NLL, r.Tokens, p.Context, p.Protocol)
 		},

@@ -124,6 +124,17 @@ func (s *NetState) Bytes() int64 {
 	return n
 }
 
+// Reads returns how many tiles of their past the rows so far have read in the layers whose plan selects, and how many they saw.
+func (s *NetState) Reads() (read, seen int64) {
+	for _, st := range s.states {
+		if r, ok := st.(seq.Reader); ok {
+			a, b := r.Reads()
+			read, seen = read+a, seen+b
+		}
+	}
+	return read, seen
+}
+
 // Rewind forgets the rows from n on, also those of a pass that failed. After an error, which wraps seq.ErrRewind when
 // that past is gone, only Rewind(0) makes the state usable.
 func (s *NetState) Rewind(n int) error {

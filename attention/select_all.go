@@ -1,0 +1,5 @@
+package attention
+
+func init() {
+	selectors.add("all", func(*args, Selector) (Selector, error) { return nil, nil }, "all")
+}

@@ -1,0 +1,424 @@
+package attention
+
+import (
+	"math"
+	"math/bits"
+
+	"github.com/godwit-ai/godwit/internal/i8"
+	"github.com/godwit-ai/godwit/internal/vec"
+	"github.com/godwit-ai/godwit/seq"
+)
+
+// The choice. A choice is a set of tiles, one bit each, of one row and KV head: those it reads, if the span sees them.
+
+// pickRows is how many query rows are multiplied with vectors at once.
+const pickRows = 48
+
+// picks is a worker's scratch for choices.
+type picks struct {
+	bits    []uint64  // [2·words] tiles that one of the present queries has chosen, and those that all have
+	ask     []float32 // [pickRows, width]
+	rows    []float32 // [pickRows, Dim] queries
+	prod    []float32 // [pickRows, vectors, panels·panel]
+	share   []float32 // [panels·panel]
+	order   []uint32  // [panels·panel] shares that are being sorted
+	wide    []float32 // [width, panel]
+	vectors []float32 // [vectors, width] of a tile
+	halves  []uint16  // [vectors, width] the same
+	reads   int64     // of the step
+	sees    int64     // of the step
+}
+
+// takePicks takes what a worker needs to choose from the tiles of the session so far.
+func (j *job) takePicks(w *worker) {
+	c, mem := j.s.core, j.at.Mem
+	words, sel := choiceWords(tiles(j.s.n)), c.sel
+	stride, rows := j.stride(), j.batch()*c.group
+	w.picks = picks{bits: seq.Take[uint64](mem, 2*words), rows: seq.Take[float32](mem, rows*c.shape.Dim),
+		prod: seq.Take[float32](mem, rows*max(sel.vectors, 1)*stride), share: seq.Take[float32](mem, stride), order: seq.Take[uint32](mem, stride),
+		vectors: seq.Take[float32](mem, sel.vectors*sel.width), halves: seq.Take[uint16](mem, sel.vectors*sel.width)}
+	if sel.vectors > 0 {
+		w.ask, w.wide = seq.Take[float32](mem, rows*sel.width), seq.Take[float32](mem, sel.width*panel)
+	}
+}
+
+// stride is the number of tiles that have products.
+func (j *job) stride() int { return (tiles(j.s.n) + panel - 1) / panel * panel }
+
+// batch is the number of rows that are asked at once.
+func (j *job) batch() int {
+	return min(max(1, pickRows/j.s.core.group), (j.at.N-1)/j.s.core.sel.Every+1)
+}
+
+// choosers returns the first row of the session, in this step, that chooses, and how many there are.
+func (j *job) choosers() (first, n int) {
+	every := j.s.core.sel.Every
+	first = (j.at.First + every - 1) / every * every
+	return first, max(0, (j.s.n-first+every-1)/every)
+}
+
+// choose computes what is known of the tiles that the step completes, and then what its rows read.
+func (j *job) choose() error {
+	c, heads := j.s.core, j.s.core.shape.KVHeads
+	j.done = j.at.First / Tile
+	if n := j.s.n/Tile - j.done; n > 0 {
+		j.phase = summing
+		if err := j.at.Team.Run(n*heads, 1, j); err != nil {
+			return err
+		}
+	}
+	if c.sel.Every == 1 {
+		j.words = choiceWords(tiles(j.s.n))
+		j.choices = seq.Take[uint64](j.at.Mem, j.at.N*heads*j.words)
+	}
+	if _, n := j.choosers(); n > 0 {
+		j.phase = picking
+		if n = (n + j.batch() - 1) / j.batch() * heads; n == 1 {
+			j.Do(0, 0, n)
+		} else if err := j.at.Team.Run(n, 1, j); err != nil {
+			return err
+		}
+	}
+	for i := range j.s.work[:j.at.Team.Workers()] {
+		j.s.reads += j.s.work[i].reads
+		j.s.sees += j.s.work[i].sees
+	}
+	return nil
+}
+
+// choice returns what row q of the session reads.
+func (j *job) choice(q, head int) []uint64 {
+	c, t := j.s.core, q/Tile
+	if c.sel.Every == 1 {
+		return j.choices[((q-j.at.First)*c.shape.KVHeads+head)*j.words:][:choiceWords(t)]
+	}
+	return floats[uint64](j.s.choices)[c.choiceAt(t, q%Tile/c.sel.Every, head):][:choiceWords(t)]
+}
+
+// pick makes a batch of choices.
+func (j *job) pick(w *worker, head, batch int) {
+	c, sel := j.s.core, j.s.core.sel
+	q0, n := j.choosers()
+	q0 += batch * j.batch() * sel.Every
+	n = min(n-batch*j.batch(), j.batch())
+	last := q0 + (n-1)*sel.Every
+	asked := false // most rows of a short session read all
+	for i := range n {
+		q := q0 + i*sel.Every
+		choice := j.choice(q, head)
+		for k := range choice {
+			choice[k] = math.MaxUint64
+		}
+		lo, hi, k := j.candidates(w, head, q)
+		if k >= 0 {
+			if !asked {
+				j.ask(w, head, q0, n, last/Tile)
+				asked = true
+			}
+			p := Products{Group: c.group, Vectors: max(sel.vectors, 1), Tiles: q / Tile, stride: j.stride()}
+			p.x = w.prod[i*c.group*p.Vectors*p.stride:]
+			share := w.share[:p.Tiles]
+			clear(share)
+			sel.Rate(share, &p)
+			if sum := vec.Sum(share); sum-sum == 0 {
+				w.keep(choice, share, lo, hi, k, sel)
+			}
+		}
+		j.count(w, choice, min(sel.Every, j.s.n-q))
+	}
+}
+
+// candidates returns which tiles [lo, hi) row q may leave out if the span sees them, and how many of those it reads; −1: all. The worker
+// keeps what the row sees.
+func (j *job) candidates(w *worker, head, q int) (lo, hi, k int) {
+	c := j.s.core
+	spans := c.layer.Span
+	w.far.runs = spans[head%len(spans)].Runs(w.far.runs[:0], seq.Pos(q), seq.Pos(q+1))
+	lo, hi = c.sel.Sink, q/Tile+1-c.sel.Local
+	if q < c.sel.Dense || lo >= hi {
+		return 0, 0, -1
+	}
+	seen := w.count(0, q/Tile+1)
+	from := w.count(lo, hi)
+	k = c.sel.most(seen, seen-from)
+	if k >= from && !c.sel.adapts() {
+		return 0, 0, -1
+	}
+	return lo, hi, min(k, from)
+}
+
+// count returns how many of tiles [lo, hi) the row sees.
+func (w *worker) count(lo, hi int) (n int) {
+	for _, r := range w.far.runs {
+		a, b := max(lo, int(r.Lo)/Tile), min(hi, tiles(int(r.Hi)))
+		if b > a {
+			n, lo = n+b-a, b
+		}
+	}
+	return n
+}
+
+// count adds a choice, which so many rows go by, to the statistics.
+func (j *job) count(w *worker, choice []uint64, rows int) {
+	next := 0
+	for _, r := range w.far.runs {
+		lo, hi := max(next, int(r.Lo)/Tile), tiles(int(r.Hi))
+		if lo >= hi {
+			continue
+		}
+		next = hi
+		w.sees += int64((hi - lo) * rows)
+		for i := lo / 64; i*64 < hi; i++ {
+			b := choice[i]
+			if i == lo/64 {
+				b &= math.MaxUint64 << (lo % 64)
+			}
+			if hi < i*64+64 {
+				b &= 1<<(hi%64) - 1
+			}
+			w.reads += int64(bits.OnesCount64(b) * rows)
+		}
+	}
+}
+
+// ask multiplies the queries of n choosers from row q0 of the session on with all vectors up to those of tile last.
+func (j *job) ask(w *worker, head, q0, n, last int) {
+	c, sel := j.s.core, j.s.core.sel
+	dim, stride, vectors := c.shape.Dim, j.stride(), max(sel.vectors, 1)
+	rows := n * c.group
+	if sel.vectors == 0 {
+		j.exact(w, head, q0, n, last)
+		return
+	}
+	for i := range n {
+		q := queries{q: w.rows[i*c.group*dim:]}
+		j.load(&q, w, head, q0+i*sel.Every-j.at.First, 1)
+	}
+	clear(w.prod[:rows*vectors*stride])
+	for r := range rows {
+		sel.Ask(w.ask[r*sel.width:][:sel.width], w.rows[r*dim:][:dim])
+	}
+	for p := range (last + panel - 1) / panel {
+		for v := range sel.vectors {
+			half := j.s.vectorsOf(p, head, v)
+			prod := w.prod[v*stride+p*panel:]
+			if rows <= few {
+				vec.MulAddF16(prod, w.ask, half, rows, sel.width, panel, sel.width, panel, vectors*stride)
+				continue
+			}
+			vec.F16ToF32(w.wide, half)
+			vec.MulAdd(prod, w.ask, w.wide, rows, sel.width, panel, sel.width, panel, vectors*stride)
+		}
+	}
+}
+
+// exact computes the logarithm of the sum of exponentials of the logits in each tile.
+func (j *job) exact(w *worker, head, q0, n, last int) {
+	c, g, stride, every := j.s.core, j.s.core.group, j.stride(), j.s.core.sel.Every
+	for i := range n {
+		q := queries{q: w.q[i*g*c.shape.Dim:]}
+		if w.codes != nil {
+			q.codes, q.meta = w.codes[i*g*c.padded():], w.meta[i*g*c.padded()/i8.Group:]
+		}
+		j.load(&q, w, head, q0+i*every-j.at.First, 1)
+	}
+	rows, m := n*g, w.part.first(n*g)
+	s := w.s[:rows*Tile]
+	for t := range last {
+		key, _ := j.s.tile(t, head)
+		j.products(w, &c.coded, s, key, 0, rows, Tile)
+		for i := 0; i < n && (c.layer.Score.Softcap != 0 || c.bias != nil); i++ {
+			if c.bias != nil {
+				c.bias.Row(w.bias, j.placed(q0+i*every-j.at.First), j.s.places[j.s.place.Slot(t)*Tile:][:Tile])
+			}
+			for r := range g {
+				c.logits(s[(i*g+r)*Tile:][:Tile], &view{hi: Tile}, w.bias, head*g+r)
+			}
+		}
+		for r := range rows {
+			m.max[r], m.sum[r] = minusInf, 0
+		}
+		vec.SoftTile(s, m.max, m.sum, m.f)
+		for r, sum := range m.sum {
+			w.prod[r*stride+t] = m.max[r] + float32(math.Log(float64(sum)))
+		}
+	}
+}
+
+// keep leaves the best k of the candidates [lo, hi) that the row sees, with equal shares the first ones, and clears the bits of the others.
+func (w *worker) keep(choice []uint64, share []float32, lo, hi, k int, sel *selection) {
+	order := w.order[:0]
+	next := lo
+	sum, rest := float32(0), float32(0)
+	for _, r := range w.far.runs {
+		for t := max(next, int(r.Lo)/Tile); t < min(hi, tiles(int(r.Hi))); t++ {
+			order = append(order, math.Float32bits(share[t]))
+			next = t + 1
+			sum += share[t]
+		}
+	}
+	if sel.adapts() {
+		for _, x := range share {
+			rest += x
+		}
+		// What is read in any case has its part already.
+		want := float32(sel.P)*rest - (rest - sum)
+		k = min(k, max(sel.Least, enough(order, want)))
+	}
+	least, equal := largest(order, k)
+	next = lo
+	for _, r := range w.far.runs {
+		for t := max(next, int(r.Lo)/Tile); t < min(hi, tiles(int(r.Hi))); t++ {
+			next = t + 1
+			switch x := math.Float32bits(share[t]); {
+			case x > least:
+			case x == least && equal > 0:
+				equal--
+			default:
+				choice[t/64] &^= 1 << (t % 64)
+			}
+		}
+	}
+}
+
+// largest returns the k-th largest of x, and how many of those equal to it belong to the k largest. It reorders x.
+func largest(x []uint32, k int) (least uint32, equal int) {
+	if k <= 0 {
+		return math.MaxUint32, 0
+	}
+	for {
+		pivot := middle(x)
+		above, same := partition(x, pivot)
+		switch {
+		case k <= above:
+			x = x[:above]
+		case k <= above+same:
+			return pivot, k - above
+		default:
+			x, k = x[above+same:], k-above-same
+		}
+	}
+}
+
+// enough returns how many of x, the largest first, have the sum want. It reorders x. Sums of parts of x are rounded in an order that
+// depends on nothing but x.
+func enough(x []uint32, want float32) (k int) {
+	for len(x) > 0 && want > 0 {
+		pivot := middle(x)
+		above, same := partition(x, pivot)
+		sum := float32(0)
+		for _, b := range x[:above] {
+			sum += math.Float32frombits(b)
+		}
+		if sum >= want {
+			x = x[:above]
+			continue
+		}
+		want -= sum
+		p := math.Float32frombits(pivot)
+		if all := float32(p * float32(same)); all >= want {
+			return k + above + min(same, int(math.Ceil(float64(want/p))))
+		} else {
+			want -= all
+		}
+		k, x = k+above+same, x[above+same:]
+	}
+	return k
+}
+
+// middle is the median of three.
+func middle(x []uint32) uint32 {
+	a, b, c := x[0], x[len(x)/2], x[len(x)-1]
+	return max(min(a, b), min(max(a, b), c))
+}
+
+// partition moves what is larger than the pivot to the front and what equals it behind that.
+func partition(x []uint32, pivot uint32) (above, same int) {
+	end := len(x)
+	for i := 0; i < end; {
+		switch v := x[i]; {
+		case v > pivot:
+			x[i], x[above] = x[above], v
+			above++
+			i++
+		case v < pivot:
+			end--
+			x[i], x[end] = x[end], v
+		default:
+			i++
+		}
+	}
+	return above, end - above
+}
+
+// narrow finds what the present n queries have chosen.
+func (j *job) narrow(w *worker, head, n int) {
+	first := j.at.First + w.row0
+	words := choiceWords((first + n - 1) / Tile)
+	f := &w.far
+	f.any, f.each = w.bits[:words], w.bits[words:2*words]
+	every := j.s.core.sel.Every
+	for i := range n {
+		v := &f.see[i]
+		if i > 0 && (first+i)%every != 0 {
+			v.pick = f.see[i-1].pick
+			continue
+		}
+		v.pick = j.choice(first+i, head)
+		for k := range words {
+			b := uint64(0)
+			if k < len(v.pick) {
+				b = v.pick[k]
+			}
+			if i == 0 {
+				f.any[k], f.each[k] = b, b
+			} else {
+				f.any[k], f.each[k] = f.any[k]|b, f.each[k]&b
+			}
+		}
+	}
+}
+
+// chosen returns the first tile from t on that one of n queries has chosen and sees, or −1.
+func (w *sight) chosen(n, t int) int {
+	for t = nextBit(w.any, t); t >= 0; t = nextBit(w.any, t+1) {
+		if w.all(t) {
+			return t
+		}
+		seen := false
+		for i := range w.see[:n] {
+			v := &w.see[i]
+			for v.next < v.end && int(w.runs[v.next].Hi) <= t*Tile {
+				v.next++
+			}
+			seen = seen || v.next < v.end && int(w.runs[v.next].Lo) < (t+1)*Tile && has(v.pick, t)
+		}
+		if seen {
+			return t
+		}
+	}
+	return -1
+}
+
+func has(set []uint64, t int) bool { return t/64 < len(set) && set[t/64]>>(t%64)&1 != 0 }
+
+func nextBit(set []uint64, t int) int {
+	for i := t / 64; i < len(set); i++ {
+		b := set[i]
+		if i == t/64 {
+			b &= math.MaxUint64 << (t % 64)
+		}
+		if b != 0 {
+			return i*64 + bits.TrailingZeros64(b)
+		}
+	}
+	return -1
+}
+
+// last is the end of the runs of which the query sees anything in the present tile.
+func (v *view) last() int {
+	if v.lo == v.hi {
+		return v.next
+	}
+	return v.end
+}

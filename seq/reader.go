@@ -1,0 +1,8 @@
+package seq
+
+// Reader is a State of attention that need not read all that its rows see.
+type Reader interface {
+	// Reads returns how many pieces of their past the rows so far have read, and how many they saw. Both count anew for each row;
+	// rows that were rewound count too.
+	Reads() (read, seen int64)
+}
