@@ -112,7 +112,7 @@ type (
 )
 
 // keys are the keys of edits, for errors.
-var keys = []string{"span", "pos", "temp", "kv", "key", "value", "near", "layout"}
+var keys = []string{"span", "pos", "temp", "kv", "key", "value", "near", "layout", "select"}
 
 // edits are the keys of a plan: each changes a layer by a value.
 var edits = map[string]func(l *Layer, v value) error{

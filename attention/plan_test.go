@@ -322,6 +322,13 @@ func TestPlansDocument(t *testing.T) {
 			}
 		}
 	}
+	for _, k := range kindTexts(&selectors) { // which have a table of their arguments
+		for _, arg := range k.asked {
+			if arg != "of=" {
+				has(arg)
+			}
+		}
+	}
 	for _, texts := range [][]kindText{kindTexts(&spans), kindTexts(&schemes), kindTexts(&scalings), kindTexts(&numberings), kindTexts(&temps), kindTexts(&codecs), kindTexts(&layouts)} {
 		for _, k := range texts {
 			line := doc[max(0, strings.Index(doc, "| `"+k.name)):]

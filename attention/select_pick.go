@@ -25,6 +25,8 @@ type picks struct {
 	wide    []float32 // [width, panel]
 	vectors []float32 // [vectors, width] of a tile
 	halves  []uint16  // [vectors, width] the same
+	asked   queries   // what is being asked; here, so that it is not allocated
+	of      Products  // likewise
 	reads   int64     // of the step
 	sees    int64     // of the step
 }
@@ -115,11 +117,12 @@ func (j *job) pick(w *worker, head, batch int) {
 				j.ask(w, head, q0, n, last/Tile)
 				asked = true
 			}
-			p := Products{Group: c.group, Vectors: max(sel.vectors, 1), Tiles: q / Tile, stride: j.stride()}
+			p := &w.of
+			*p = Products{Group: c.group, Vectors: max(sel.vectors, 1), Tiles: q / Tile, stride: j.stride()}
 			p.x = w.prod[i*c.group*p.Vectors*p.stride:]
 			share := w.share[:p.Tiles]
 			clear(share)
-			sel.Rate(share, &p)
+			sel.Rate(share, p)
 			if sum := vec.Sum(share); sum-sum == 0 {
 				w.keep(choice, share, lo, hi, k, sel)
 			}
@@ -191,8 +194,8 @@ func (j *job) ask(w *worker, head, q0, n, last int) {
 		return
 	}
 	for i := range n {
-		q := queries{q: w.rows[i*c.group*dim:]}
-		j.load(&q, w, head, q0+i*sel.Every-j.at.First, 1)
+		w.asked = queries{q: w.rows[i*c.group*dim:]}
+		j.load(&w.asked, w, head, q0+i*sel.Every-j.at.First, 1)
 	}
 	clear(w.prod[:rows*vectors*stride])
 	for r := range rows {
@@ -216,11 +219,12 @@ func (j *job) ask(w *worker, head, q0, n, last int) {
 func (j *job) exact(w *worker, head, q0, n, last int) {
 	c, g, stride, every := j.s.core, j.s.core.group, j.stride(), j.s.core.sel.Every
 	for i := range n {
-		q := queries{q: w.q[i*g*c.shape.Dim:]}
+		q := &w.asked
+		*q = queries{q: w.q[i*g*c.shape.Dim:]}
 		if w.codes != nil {
 			q.codes, q.meta = w.codes[i*g*c.padded():], w.meta[i*g*c.padded()/i8.Group:]
 		}
-		j.load(&q, w, head, q0+i*every-j.at.First, 1)
+		j.load(q, w, head, q0+i*every-j.at.First, 1)
 	}
 	rows, m := n*g, w.part.first(n*g)
 	s := w.s[:rows*Tile]
