@@ -22,13 +22,22 @@ func selectTexts() (texts []string) {
 // TestSelectors: every selector with every span and each with several codecs chooses what the oracle chooses, and gives the same bits
 // however the rows are cut into steps, by any number of workers and after rewinds.
 func TestSelectors(t *testing.T) {
+	every := 23
+	if testing.Short() {
+		every = 61
+	}
+	selectorsBy(t, every)
+}
+
+// selectorsBy takes one pair of a selector and a span in so many.
+func selectorsBy(t *testing.T, every int) {
 	shapes := []Shape{{Heads: 3, KVHeads: 1, Dim: 16}, {Heads: 2, KVHeads: 2, Dim: 16, VDim: 20}, {Heads: 4, KVHeads: 1, Dim: 16, VDim: 7}}
 	i, rows, unclear := 0, 0, 0
 	for _, text := range selectTexts() {
 		var read, seen int64
 		for _, span := range spanTexts() {
 			i++
-			if i%3 != 0 || testing.Short() && i%7 != 0 { // the others' parts meet in TestSelectAll
+			if i%every != 0 { // the others' parts meet in TestSelectAll
 				continue
 			}
 			plan := fmt.Sprintf("span=%s pos=rope %s layout=grow select=%s", span, kvTexts()[i%len(kvTexts())], text)
@@ -51,7 +60,7 @@ func TestSelectors(t *testing.T) {
 			a, b := r.st.(seq.Reader).Reads()
 			read, seen = read+a, seen+b
 		}
-		if !testing.Short() && read >= seen*19/20 {
+		if every == 3 && read >= seen*19/20 {
 			t.Errorf("%s: %d of %d tiles are read", text, read, seen)
 		}
 	}
@@ -134,8 +143,13 @@ func TestSelectPanels(t *testing.T) {
 // TestSelectReads: as many tiles are read as the budget says.
 func TestSelectReads(t *testing.T) {
 	const rows = 1100
+	last := ""
 	for _, text := range selectTexts() {
 		name, _, _ := strings.Cut(text, "(")
+		if name == last {
+			continue
+		}
+		last = name
 		for _, c := range []struct {
 			budget string
 			want   func(q int) int // tiles that row q reads beside what it must
