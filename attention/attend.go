@@ -207,7 +207,7 @@ func (j *job) blocks() error {
 	}
 	j.phase, j.items = blocking, j.items[:0]
 	heads := sh.KVHeads // that see the same rows
-	if len(c.layer.Span) > 1 || heads > most || c.sel != nil {
+	if len(c.layer.Span) > 1 || heads > most || c.sel != nil || !j.s.alike() {
 		heads = 1 // one after the other
 	}
 	for h := 0; h < sh.KVHeads; h += heads {
@@ -299,16 +299,20 @@ func (j *job) store(w *worker, r int) {
 			c.pos.Apply(k, turn)
 		}
 		v := j.v[(r*sh.KVHeads+h)*sh.VDim:][:sh.VDim]
-		key, value := j.s.tile(row/Tile, h)
+		slot := j.s.slot(row, h)
+		key, value := j.s.tile(slot/Tile, h)
 		if c.keySeal == nil {
-			c.key.Put(key, row%Tile, k)
+			c.key.Put(key, slot%Tile, k)
 		}
 		if c.valSeal == nil {
-			c.value.Put(value, row%Tile, v)
+			c.value.Put(value, slot%Tile, v)
 		}
 		if c.near != nil {
 			j.storeNear(w, row, h, k, v)
 		}
+	}
+	if j.s.kept != nil {
+		j.s.kept.saw(j, r)
 	}
 }
 

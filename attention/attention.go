@@ -1,9 +1,9 @@
 // Package attention is softmax attention over a token's past, as a composition of independent parts: a Span says which
 // positions a query may see, a Scheme how positions enter the score, a Temperature how sharp it is, a Codec how rows of keys and values are stored, a
-// Layout where they live. One loop (attend.go) runs every combination; a Plan names the parts of every layer and has a
-// text form.
+// Layout where they live, a Keeper which of them are forgotten when there are too many. One loop (attend.go) runs every combination;
+// a Plan names the parts of every layer and has a text form.
 //
-// A part is one file: span_*.go, scheme_*.go, scaling_*.go, ids_*.go, temp_*.go, codec_*.go, layout_*.go. It registers its name in init
+// A part is one file: span_*.go, scheme_*.go, scaling_*.go, ids_*.go, temp_*.go, codec_*.go, layout_*.go, keeper_*.go. It registers its name in init
 // (registry.go); from then on plans can name it, and the conformance suite tests it with every other part.
 package attention
 
@@ -122,6 +122,11 @@ type Placement interface {
 	Held(top int) (first, from int)
 }
 
+// Mover is Rows that can copy a row as it is stored, from one tile to another.
+type Mover interface {
+	Move(dst []byte, to int, src []byte, from int)
+}
+
 // Scheme says how positions enter queries and keys.
 type Scheme interface {
 	Fit(dim int) (Positioner, error) // the scheme made for heads of dim values; nil: nothing to do
@@ -196,8 +201,9 @@ type Layer struct {
 	Key    Codec       // nil: f16
 	Value  Codec       // nil: f16
 	Near   Span        // rows that queries read from a second store, in f16; nil: nearDefault where a codec asks for it, else none
-	Layout Layout      // nil: ring when the span is bounded, else grow
+	Layout Layout      // nil: kept with a Keep, ring when the span is bounded, else grow
 	Select Selector    // nil: all that a query may see is read
+	Keep   Keeper      // nil: nothing is forgotten that the span sees
 	Score  Score
 }
 
@@ -257,10 +263,13 @@ func (l Layer) filled() Layer {
 		l.Value = F16{}
 	}
 	if l.Near == nil {
-		l.Near = nearOf(l.Key, l.Value)
+		l.Near = l.usualNear()
 	}
 	if l.Layout == nil {
-		if l.Layout = (Grow{}); l.reach().Bounded {
+		switch l.Layout = (Grow{}); {
+		case l.Keep != nil:
+			l.Layout = Kept{}
+		case l.reach().Bounded:
 			l.Layout = Ring{}
 		}
 	}

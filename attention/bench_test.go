@@ -3,6 +3,7 @@ package attention
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/godwit-ai/godwit/internal/par"
@@ -123,7 +124,7 @@ func BenchmarkDecodeModel(b *testing.B) {
 func (r *runner) fill(n int) {
 	s := r.st.(*state)
 	r.at = seq.Step{First: s.n, N: n, Mem: &r.mem}
-	j := job{s: s, at: &r.at, k: r.f.k, v: r.f.v, turn: make([]float32, n*r.c.pos.Width()), width: r.c.pos.Width()}
+	j := job{s: s, at: &r.at, q: r.f.q, k: r.f.k, v: r.f.v, turn: make([]float32, n*r.c.pos.Width()), width: r.c.pos.Width()}
 	s.extend(s.n + n)
 	for i := range n {
 		j.store(&s.work[0], i)
@@ -144,6 +145,39 @@ func BenchmarkBias(b *testing.B) {
 					of.Row(row, q, keys)
 					for h := range 3 {
 						of.Add(logits, h, row)
+					}
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkForget reports what it takes to choose 1,024 of 1,280 rows of one layer and close the gaps.
+func BenchmarkForget(b *testing.B) {
+	for name, sh := range benchShapes {
+		for _, keep := range append(keepers.names(), "snapkv(1024,merge)", "snapkv(1024,ada=0.2)") {
+			if keep == "none" {
+				continue
+			}
+			if !strings.Contains(keep, "(") {
+				keep += "(1024)"
+			}
+			b.Run(name+"/"+keep, func(b *testing.B) {
+				r, done := benchSession(b, "f16 keep="+keep, sh, 4096, 256, 2)
+				defer done()
+				s := r.st.(*state)
+				for b.Loop() {
+					b.StopTimer()
+					if err := s.Rewind(0); err != nil {
+						b.Fatal(err)
+					}
+					for s.n < 1280 {
+						r.fill(256)
+					}
+					b.StartTimer()
+					r.at = seq.Step{First: s.n, N: 1, Surprise: r.f.surprise, Team: r.team, Mem: &r.mem}
+					if err := s.forget(&r.at, s.n); err != nil {
+						b.Fatal(err)
 					}
 				}
 			})

@@ -37,6 +37,11 @@ func (d f16Keys) Get(dst []float32, tile []byte, _ int) {
 	vec.F16ToF32(dst[:int(d)*Tile], floats[uint16](tile))
 }
 
+// Move implements Mover.
+func (d f16Keys) Move(dst []byte, to int, src []byte, from int) {
+	moveColumn(floats[uint16](dst)[to:], floats[uint16](src)[from:], int(d), Tile)
+}
+
 // MulAdd implements Multiplier.
 func (d f16Keys) MulAdd(c, a []float32, tile []byte, first, m, k, n, lda, ldc int) {
 	vec.MulAddF16(c, a, floats[uint16](tile)[first*Tile:], m, k, n, lda, Tile, ldc)
@@ -53,6 +58,11 @@ func (d f16Values) Put(tile []byte, row int, x []float32) {
 
 func (d f16Values) Get(dst []float32, tile []byte, n int) {
 	vec.F16ToF32(dst[:n*int(d)], floats[uint16](tile))
+}
+
+// Move implements Mover.
+func (d f16Values) Move(dst []byte, to int, src []byte, from int) {
+	copy(floats[uint16](dst)[to*int(d):][:d], floats[uint16](src)[from*int(d):])
 }
 
 // MulAdd implements Multiplier.

@@ -31,6 +31,11 @@ func (d f32Keys) Get(dst []float32, tile []byte, _ int) {
 	copy(dst[:int(d)*Tile], floats[float32](tile))
 }
 
+// Move implements Mover.
+func (d f32Keys) Move(dst []byte, to int, src []byte, from int) {
+	moveColumn(floats[float32](dst)[to:], floats[float32](src)[from:], int(d), Tile)
+}
+
 // MulAdd implements Multiplier.
 func (d f32Keys) MulAdd(c, a []float32, tile []byte, first, m, k, n, lda, ldc int) {
 	vec.MulAdd(c, a, floats[float32](tile)[first*Tile:], m, k, n, lda, Tile, ldc)
@@ -47,6 +52,11 @@ func (d f32Values) Put(tile []byte, row int, x []float32) {
 
 func (d f32Values) Get(dst []float32, tile []byte, n int) {
 	copy(dst[:n*int(d)], floats[float32](tile))
+}
+
+// Move implements Mover.
+func (d f32Values) Move(dst []byte, to int, src []byte, from int) {
+	copy(floats[float32](dst)[to*int(d):][:d], floats[float32](src)[from*int(d):])
 }
 
 // MulAdd implements Multiplier.

@@ -138,6 +138,13 @@ func (d q4Keys) Get(dst []float32, tile []byte, n int) {
 	}
 }
 
+// Move implements Mover. The nibbles of a byte are of one row.
+func (d q4Keys) Move(dst []byte, to int, src []byte, from int) {
+	n := d.groups() * i8.Group / 2
+	movePanels(dst[:n*Tile], to, src[:n*Tile], from, n/4)
+	moveScales(dst[n*Tile:], to, src[n*Tile:], from, d.groups())
+}
+
 // q4Values are values of that width. A tile is nibbles [dim/32, Tile/4, 16, 4], the low ones of the first 16 dimensions of 32,
 // the high ones of the others, so that rows share no byte; then scales [Tile]. dim is rounded up to a multiple of 32.
 type q4Values struct{ hadamard }
@@ -201,4 +208,11 @@ func (d q4Values) Get(dst []float32, tile []byte, n int) {
 			dst[row*int(d.hadamard)+i] = scale * float32(int(b>>(i/i8.Panel%2*4)&15)-8)
 		}
 	}
+}
+
+// Move implements Mover.
+func (d q4Values) Move(dst []byte, to int, src []byte, from int) {
+	n := d.pairs() * i8.Panel * Tile
+	moveQuads(dst[:n], to, src[:n], from, d.pairs())
+	floats[uint16](dst[n:])[to] = floats[uint16](src[n:])[from]
 }

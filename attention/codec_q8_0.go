@@ -98,6 +98,39 @@ func (d q8Keys) Get(dst []float32, tile []byte, n int) {
 	}
 }
 
+// Move implements Mover. Four values of a key lie together, as a word.
+func (d q8Keys) Move(dst []byte, to int, src []byte, from int) {
+	n := d.groups() * i8.Group
+	movePanels(dst[:n*Tile], to, src[:n*Tile], from, n/4)
+	moveScales(dst[n*Tile:], to, src[n*Tile:], from, d.groups())
+}
+
+// moveColumn copies n elements that lie stride apart.
+func moveColumn[T any](dst, src []T, n, stride int) {
+	for i := range n {
+		dst[i*stride] = src[i*stride]
+	}
+}
+
+// movePanels copies a row of panels [4, words, 16] of 4-byte words.
+func movePanels(dst []byte, to int, src []byte, from, words int) {
+	moveColumn(floats[uint32](dst)[to/i8.Panel*words*i8.Panel+to%i8.Panel:],
+		floats[uint32](src)[from/i8.Panel*words*i8.Panel+from%i8.Panel:], words, i8.Panel)
+}
+
+// moveScales copies a row's scales of panels [4, groups, 16].
+func moveScales(dst []byte, to int, src []byte, from, groups int) {
+	moveColumn(floats[uint16](dst)[to/i8.Panel*groups*i8.Panel+to%i8.Panel:],
+		floats[uint16](src)[from/i8.Panel*groups*i8.Panel+from%i8.Panel:], groups, i8.Panel)
+}
+
+// moveQuads copies a row's bytes of panels [panels, Tile/4, 16, 4].
+func moveQuads(dst []byte, to int, src []byte, from, panels int) {
+	for p := range panels {
+		moveColumn(dst[p*i8.Panel*Tile+to/4*4*i8.Panel+to%4:], src[p*i8.Panel*Tile+from/4*4*i8.Panel+from%4:], i8.Panel, 4)
+	}
+}
+
 // q8Values is the width of a value. A tile is ints [dim/16, Tile/4, 16, 4], the last panel filled up, then scales [Tile].
 type q8Values int
 
@@ -136,4 +169,11 @@ func (d q8Values) Get(dst []float32, tile []byte, n int) {
 			dst[row*int(d)+i] = scale * float32(v)
 		}
 	}
+}
+
+// Move implements Mover.
+func (d q8Values) Move(dst []byte, to int, src []byte, from int) {
+	n := d.panels() * i8.Panel * Tile
+	moveQuads(dst[:n], to, src[:n], from, d.panels())
+	floats[uint16](dst[n:])[to] = floats[uint16](src[n:])[from]
 }

@@ -22,6 +22,8 @@ type Core struct {
 	valTurn Turned     // nil: values are in the basis of results
 	keySeal Sealer     // nil: keys are encoded row by row
 	valSeal Sealer     // nil: values are
+	keyMove Mover      // nil: without a Keeper nothing moves
+	valMove Mover
 	sel     *selection // nil: all is read
 	scale   float32
 	group   int // query heads per KV head
@@ -69,8 +71,12 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 	if n := len(l.Span); n != 1 && n != sh.KVHeads {
 		return clash(spanText(l.Span), sh, fmt.Errorf("%d spans for %d KV heads", n, sh.KVHeads))
 	}
-	if _, err := l.Layout.Place(c.reach, 1<<30, 1); err != nil {
-		return clash(l.Layout, spanText(l.Span), err)
+	if _, err := l.place(c.reach, 1<<30, 1); err != nil {
+		if l.Keep != nil && !c.reach.Bounded {
+			return clash(l.Layout, l.Keep, err)
+		} else if l.Keep == nil {
+			return clash(l.Layout, spanText(l.Span), err)
+		}
 	}
 	var err error
 	if c.pos, err = l.Pos.Fit(sh.Dim); err != nil {
@@ -104,6 +110,9 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 	c.valTurn, _ = value.(Turned)
 	c.keySeal, _ = key.(Sealer)
 	c.valSeal, _ = value.(Sealer)
+	if a, b, err := c.makeKeep(); err != nil {
+		return clash(a, b, err)
+	}
 	if c.sel, err = l.selection(sh.Dim); err != nil {
 		return clash(l.Select, sh, err)
 	}
@@ -175,5 +184,8 @@ func (c *Core) Run(out, q, k, v []float32, st seq.State, at *seq.Step) error {
 	}
 	mark := at.Mem.Mark()
 	defer at.Mem.Release(mark)
+	if s.kept != nil {
+		return s.pieces(job{out: out, q: q, k: k, v: v}, at)
+	}
 	return s.run(job{out: out, q: q, k: k, v: v}, at)
 }

@@ -7,7 +7,8 @@ import (
 )
 
 // Cost returns what n tokens from position first on take: the rows that they see, each multiplied by all query heads of its KV
-// head; with a selector as many as it may choose, and the choice. It takes n steps for each span.
+// head; with a selector as many as it may choose, and the choice; with a keeper as many as are held, not what choosing them takes.
+// It takes n steps for each span.
 func (c *Core) Cost(first, n int, exact bool) (cost seq.Cost) {
 	var far, near int64 // rows that are seen, over tokens and KV heads
 	var a, b sight
@@ -22,6 +23,9 @@ func (c *Core) Cost(first, n int, exact bool) (cost seq.Cost) {
 			all := length(a.runs)
 			if c.sel != nil {
 				all = min(all, c.sel.rows(q))
+			}
+			if c.layer.Keep != nil {
+				all = min(all, int64(c.layer.Keep.Budget().usual().held(q)))
 			}
 			seen, close = seen+all, close+length(b.runs)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,6 +21,7 @@ type fixture struct {
 	q, k, v     []float32 // [n, Heads, Dim], [n, KVHeads, Dim], [n, KVHeads, VDim]
 	short, long []float32 // long RoPE's divisors
 	unclear     []int     // rows of which the oracle cannot tell what a selector chooses
+	surprise    []float32 // [≥ n]
 }
 
 // newFixture fills it with sums of uniform numbers, which every CPU computes alike.
@@ -53,6 +55,7 @@ func newFixture(t testing.TB, text string, sh Shape, n int, seed uint64) *fixtur
 		return x
 	}
 	f.q, f.k, f.v = fill(n*sh.Heads*sh.Dim, 3), fill(n*sh.KVHeads*sh.Dim, 2), fill(n*sh.KVHeads*sh.VDim, 2)
+	f.surprise = fill(max(n, 4000), 1)
 	return f
 }
 
@@ -114,6 +117,7 @@ type runner struct {
 	c    *Core
 	st   seq.State
 	team seq.Team
+	hide seq.Run // what the steps do not see
 	mem  seq.Arena
 	at   seq.Step  // here, since a session has its own too and allocates none
 	out  []float32 // [n, Heads, VDim]
@@ -139,7 +143,7 @@ func (f *fixture) runner(t testing.TB, maxLen, maxChunk int) *runner {
 func (r *runner) step(n int) error {
 	f, sh, lo := r.f, r.f.shape, r.st.Len()
 	copy(r.k, f.k[lo*sh.KVHeads*sh.Dim:(lo+n)*sh.KVHeads*sh.Dim])
-	r.at = seq.Step{First: lo, N: n, Team: r.team, Mem: &r.mem}
+	r.at = seq.Step{First: lo, N: n, Hide: r.hide, Surprise: f.surprise, Team: r.team, Mem: &r.mem}
 	return r.c.Run(r.out[lo*sh.Heads*sh.VDim:], f.q[lo*sh.Heads*sh.Dim:], r.k, f.v[lo*sh.KVHeads*sh.VDim:], r.st, &r.at)
 }
 
@@ -154,7 +158,7 @@ func (r *runner) all(cut []int) error {
 
 // feed runs a step on the fixture's first n rows, whatever the row of the session, and drops its results.
 func (r *runner) feed(n int) error {
-	r.at = seq.Step{First: r.st.Len(), N: n, Team: r.team, Mem: &r.mem}
+	r.at = seq.Step{First: r.st.Len(), N: n, Surprise: r.f.surprise, Team: r.team, Mem: &r.mem}
 	copy(r.k, r.f.k)
 	return r.c.Run(r.lost, r.f.q, r.k, r.f.v, r.st, &r.at)
 }
@@ -257,7 +261,6 @@ func tempText(i int) string {
 	return texts[i%len(texts)]
 }
 
-// kvTexts are all pairs of codecs.
 // kvTexts are all pairs of codecs, with the near store that they have unless the plan says otherwise, and two with others.
 func kvTexts() (texts []string) {
 	var all []string
@@ -277,6 +280,27 @@ func kvTexts() (texts []string) {
 		}
 	}
 	return append(texts, "kv=q4 near=none", "kv=f16 near=sinks(5)+window(70)")
+}
+
+// keptTexts are what keepers may be with of kvTexts, or refuse by name.
+func keptTexts() (texts []string) {
+	for _, kv := range kvTexts() {
+		kv, _, _ = strings.Cut(kv, " near=")
+		if !slices.Contains(texts, kv) && !strings.Contains(kv, "kivi") {
+			texts = append(texts, kv)
+		}
+	}
+	return texts
+}
+
+// keepTexts are the examples of every keeper.
+func keepTexts() (texts []string) {
+	for _, k := range keepers.kinds {
+		if k.name != "none" {
+			texts = append(texts, k.examples...)
+		}
+	}
+	return texts
 }
 
 func layoutTexts() (texts []string) {

@@ -28,6 +28,14 @@ func nearOf(codecs ...Codec) Span {
 	return Nothing{}
 }
 
+// usualNear returns what is near unless the plan says: nothing with a keeper, since near rows would have to move with the others.
+func (l Layer) usualNear() Span {
+	if l.Keep != nil {
+		return Nothing{}
+	}
+	return nearOf(l.Key, l.Value)
+}
+
 // Nothing is a span of no rows: a layer without a near store.
 type Nothing struct{}
 

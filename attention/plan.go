@@ -87,10 +87,14 @@ func (p Plan) group(r *planReader) error {
 		if err != nil {
 			return err
 		}
+		each, err := p.pyramid(heads, which)
+		if err != nil {
+			return err
+		}
 		fits, why := false, error(nil)
 		for _, l := range which {
-			switch err := edit(&p.Layers[l], heads); {
-			case err == errNoRope, err == errNoPositions:
+			switch err := edit(&p.Layers[l], each(l)); {
+			case err == errNoRope, err == errNoPositions, err == errBounded:
 				why = err
 			case err != nil:
 				return err
@@ -112,7 +116,7 @@ type (
 )
 
 // keys are the keys of edits, for errors.
-var keys = []string{"span", "pos", "temp", "kv", "key", "value", "near", "layout", "select"}
+var keys = []string{"span", "pos", "temp", "kv", "key", "value", "near", "layout", "select", "keep"}
 
 // edits are the keys of a plan: each changes a layer by a value.
 var edits = map[string]func(l *Layer, v value) error{
@@ -128,6 +132,7 @@ var edits = map[string]func(l *Layer, v value) error{
 	"key":    func(l *Layer, v value) error { return editPart(&codecs, &l.Key, v) },
 	"value":  func(l *Layer, v value) error { return editPart(&codecs, &l.Value, v) },
 	"near":   editNear,
+	"keep":   editKeep,
 	"layout": func(l *Layer, v value) error { return editPart(&layouts, &l.Layout, v) },
 	"select": func(l *Layer, v value) error { return editPart(&selectors, &l.Select, v) },
 }
@@ -157,6 +162,24 @@ func editSpan(l *Layer, v value) error {
 		heads = append(heads, NewUnion(parts...))
 	}
 	l.Span = heads
+	if l.reach().Bounded {
+		l.Keep = nil // it forgets by itself
+	}
+	return nil
+}
+
+// errBounded: a keeper changes the layers whose spans are not bounded, and leaves the others as they are.
+var errBounded = errors.New("a keeper needs a layer whose span is not bounded")
+
+func editKeep(l *Layer, v value) error {
+	keep := l.Keep
+	if err := editPart(&keepers, &keep, v); err != nil {
+		return err
+	}
+	if keep != nil && l.reach().Bounded {
+		return errBounded
+	}
+	l.Keep = keep
 	return nil
 }
 
@@ -287,7 +310,7 @@ func (l Layer) String() string {
 	if v := l.Value.String(); v != l.Key.String() {
 		kv = "key=" + l.Key.String() + " value=" + v
 	}
-	if none := (Nothing{}); l.Near != none || nearOf(l.Key, l.Value) != none {
+	if none := (Nothing{}); l.Near != none || l.usualNear() != none {
 		kv += " near=" + l.Near.String()
 	}
 	temp := ""
@@ -301,6 +324,9 @@ func (l Layer) String() string {
 	text := fmt.Sprintf("span=%s pos=%s%s %s layout=%s", spanText(l.Span), pos, temp, kv, l.Layout)
 	if l.Select != nil {
 		text += " select=" + l.Select.String()
+	}
+	if l.Keep != nil {
+		text += " keep=" + l.Keep.String()
 	}
 	return text
 }

@@ -27,6 +27,7 @@ var (
 	codecs     = registry[Codec]{what: "codec"}
 	layouts    = registry[Layout]{what: "layout"}
 	selectors  = registry[Selector]{what: "selector"}
+	keepers    = registry[Keeper]{what: "keeper"}
 )
 
 // add is called from init functions only; it panics on a name that is taken and on a part without examples.

@@ -11,6 +11,7 @@ import (
 func (c *Core) Scratch(mem *seq.Sizer, at *seq.StepSize) {
 	sh := c.shape
 	mark := mem.Mark()
+	c.sizeForget(mem, at)
 	if c.pos != nil {
 		seq.Size[float32](mem, at.N*c.pos.Width())
 	}
@@ -111,5 +112,58 @@ func (c *Core) Heap(at *seq.StepSize) int64 {
 	const grown = 2 // a slice that grew, and the one before it
 	worker := int(unsafe.Sizeof(worker{})) + c.height*int(unsafe.Sizeof(view{})+uintptr(grown*runs)*unsafe.Sizeof(seq.Run{}))
 	table := c.blocksOf(at.MaxLen)*int(unsafe.Sizeof(item{})+unsafe.Sizeof(softmax{})) + c.shape.KVHeads*int(unsafe.Sizeof(head{}))
-	return int64(int(unsafe.Sizeof(state{})) + grown*at.Workers*worker + table)
+	return c.keptHeap(at) + int64(int(unsafe.Sizeof(state{}))+grown*at.Workers*worker+table)
+}
+
+// sizeForget counts what forget takes, of all rows that may be held at a boundary, and lets go of it.
+func (c *Core) sizeForget(mem *seq.Sizer, at *seq.StepSize) {
+	if c.keptBytes(at.MaxLen) == 0 {
+		return
+	}
+	sh, k := c.shape, c.newKept(nil, at.MaxLen)
+	most := min(k.stride+k.Every, at.MaxLen)
+	mark := mem.Mark()
+	seq.Size[float32](mem, sh.KVHeads*most)
+	if _, ok := c.layer.Keep.(Rememberer); ok {
+		seq.Size[float32](mem, sh.KVHeads*most)
+	}
+	seq.Size[int32](mem, sh.KVHeads*k.stride)
+	seq.Size[seq.Pos](mem, most)
+	seq.Size[uint64](mem, most)
+	seq.Size[float32](mem, most)
+	seq.Size[float32](mem, sh.Dim)
+	seq.Size[float32](mem, sh.Dim*Tile)
+	seq.Size[float32](mem, sh.VDim*Tile)
+	for range at.Workers {
+		if k.Merge {
+			sizeMerging(mem, most, sh.Dim, sh.VDim)
+		}
+	}
+	if k.watch > 0 {
+		seq.Size[float32](mem, k.watch*c.group*evidenceStride(most))
+		seq.Size[float32](mem, at.Workers*c.watchRoom())
+		if c.pos != nil {
+			seq.Size[float32](mem, max(k.watch, aheadRows)*c.pos.Width())
+		}
+	}
+	if k.Ada != 0 {
+		seq.Size[uint64](mem, sh.KVHeads*most) // share; deal takes less, a number for each tile
+	}
+	mem.Release(mark)
+}
+
+// keptHeap is what a keeper adds to Heap.
+func (c *Core) keptHeap(at *seq.StepSize) int64 {
+	if c.keptBytes(at.MaxLen) == 0 {
+		return 0
+	}
+	runs := 1
+	for _, s := range c.layer.Span {
+		runs = max(runs, 1+runsOf(s, seq.Pos(at.MaxLen-1)))
+	}
+	k := c.newKept(nil, at.MaxLen)
+	run := int(unsafe.Sizeof(seq.Run{}))
+	worker := int(unsafe.Sizeof([]seq.Run{})+unsafe.Sizeof(merging{})) + runs*run
+	const grown = 2
+	return int64(int(unsafe.Sizeof(kept{})) + c.shape.KVHeads*17 + k.watch*run + grown*at.Workers*worker)
 }

@@ -40,6 +40,7 @@ func (j *job) look(w *worker, head, r0, n int) {
 		if hide := j.at.Hide; hide.Lo < hide.Hi {
 			w.far.runs = without(w.far.runs, far, hide)
 		}
+		w.far.runs = j.s.slots(w.far.runs, far, head)
 		if c.near != nil {
 			c.split(&w.far, &w.near, far, q)
 			w.near.query(i, near)

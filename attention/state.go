@@ -28,6 +28,7 @@ type state struct {
 	sees     int64     // tiles seen
 	job      job       // the step in progress; here, so that handing it to a team allocates nothing
 	work     []worker
+	kept     *kept // nil: nothing is ever forgotten by a Keeper
 }
 
 // NewState returns the empty cache of one session.
@@ -51,13 +52,16 @@ func (c *Core) NewState(env *seq.Env) (seq.State, error) {
 		return b
 	}
 	vectors, choices := c.indexSize(maxLen)
-	s.mem, s.index, s.choices = alloc(size.far+size.near), alloc(vectors), alloc(choices)
+	s.mem, s.index, s.choices = alloc(size.far+size.near+size.kept), alloc(vectors), alloc(choices)
 	if err != nil {
 		return nil, err
 	}
 	s.mem, s.near = s.mem[:size.far], s.mem[size.far:]
 	if c.bias != nil {
 		s.places = floats[seq.Pos](s.mem[s.place.Slots()*c.slot(&c.coded):])
+	}
+	if size.kept > 0 {
+		s.kept = c.newKept(s.near[size.near:], maxLen)
 	}
 	return s, nil
 }
@@ -70,7 +74,7 @@ func (c *Core) Bytes(env *seq.Env) int64 {
 	}
 	maxLen, _ := limits(env)
 	vectors, choices := c.indexSize(maxLen)
-	return int64(size.far + size.near + vectors + choices)
+	return int64(size.far + size.near + size.kept + vectors + choices)
 }
 
 func limits(env *seq.Env) (maxLen, maxChunk int) {
@@ -84,6 +88,7 @@ func limits(env *seq.Env) (maxLen, maxChunk int) {
 type sizes struct {
 	place, nearAt Placement
 	far, near     int
+	kept          int // what a keeper knows of its rows
 }
 
 func (c *Core) size(env *seq.Env) (s sizes, err error) {
@@ -91,7 +96,7 @@ func (c *Core) size(env *seq.Env) (s sizes, err error) {
 	if maxLen < 1 || maxLen > 1<<30 {
 		return s, fmt.Errorf("attention layer %d: a session of %d rows is not possible", c.shape.Layer, maxLen)
 	}
-	if s.place, err = c.layer.Layout.Place(c.reach, maxLen, maxChunk); err != nil {
+	if s.place, err = c.layer.place(c.reach, maxLen, maxChunk); err != nil {
 		return s, fmt.Errorf("attention layer %d: %s: %w", c.shape.Layer, c.layer.Layout, err)
 	}
 	fits := false
@@ -104,6 +109,7 @@ func (c *Core) size(env *seq.Env) (s sizes, err error) {
 	if !fits {
 		return s, fmt.Errorf("attention layer %d: a cache of %d rows is too large", c.shape.Layer, maxLen)
 	}
+	s.kept = c.keptBytes(maxLen)
 	return s, nil
 }
 
@@ -127,6 +133,11 @@ func (c *Core) marks() int {
 // tile returns the stored keys and values of a KV head in a tile. A worker reads a block of one head at a time: where that is
 // one piece of memory, it arrives twice as fast as from between the tiles of other heads (21 and 12 GB/s on a Zen 4).
 func (s *state) tile(t, head int) (key, value []byte) {
+	if s.kept != nil && s.kept.pages != nil {
+		ks, vs := s.core.key.Size(), s.core.value.Size()
+		b := s.mem[int(s.kept.pages[head*s.kept.per+t])*(ks+vs):]
+		return b[:ks:ks], b[ks:][:vs:vs]
+	}
 	return s.in(s.mem, &s.core.coded, s.place, t, head)
 }
 
@@ -148,6 +159,9 @@ func (s *state) Bytes() int64 {
 	if s.nearAt != nil {
 		n += int64(min(tiles(s.high), s.nearAt.Slots())) * int64(s.core.slot(s.core.near))
 	}
+	if s.kept != nil {
+		n += int64(s.core.keptBytes(s.maxLen))
+	}
 	vectors, choices := s.core.indexSize(s.high)
 	return n + int64(vectors+choices)
 }
@@ -156,6 +170,13 @@ func (s *state) Bytes() int64 {
 func (s *state) Rewind(n int) error {
 	if n < 0 || n > s.n {
 		return fmt.Errorf("attention layer %d: rewind to row %d of %d", s.core.shape.Layer, n, s.n)
+	}
+	if s.kept != nil {
+		if err := s.kept.rewind(n); err != nil {
+			return fmt.Errorf("attention layer %d: %w", s.core.shape.Layer, err)
+		}
+		s.n = n
+		return nil
 	}
 	need := needed(s.place, s.core.reach, n)
 	lost := need < min(s.low, n)
@@ -200,7 +221,7 @@ func bytesOf(x []int8) []byte {
 }
 
 // floats is a tile's bytes as numbers. Tiles start at multiples of 128 bytes.
-func floats[T int8 | uint16 | int32 | float32 | uint64](b []byte) []T {
+func floats[T int8 | uint16 | int32 | uint32 | float32 | uint64](b []byte) []T {
 	var t T
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/int(unsafe.Sizeof(t)))
 }

@@ -20,6 +20,9 @@ type ahead struct {
 
 // draftsLimit is the most drafts of a step that the session has room for.
 func (s *Session) draftsLimit(lookup int) int {
+	if s.surprise.want != nil {
+		return 0 // what is known of a token must not be taken back
+	}
 	return max(0, min(lookup, s.env.MaxChunk-1, s.plan.Rows-1))
 }
 
@@ -67,7 +70,7 @@ func (s *Session) advance(ctx context.Context, token int32, lookup, ask int) err
 	}
 	start := time.Now()
 	s.tokens = append(s.tokens, token)
-	n := 1 + a.look.guess(s.tokens, min(s.draftsLimit(lookup), s.env.MaxLen-first-1, ask))
+	n := 1 + a.look.guess(s.tokens, min(s.draftsLimit(lookup), s.env.MaxLen-first-1, ask, s.m.net.Until(first)-1))
 	s.tokens = s.tokens[:first] // the pass appends it
 	vocab := s.m.Info.Vocab
 	if err := s.pass(ctx, a.look.chunk[:n], a.want[:n], a.rows[:n*vocab]); err != nil {

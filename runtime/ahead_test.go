@@ -125,6 +125,8 @@ func TestLookupSame(t *testing.T) {
 		{"llama", ""},
 		{"llama", "span=window(24)"},
 		{"llama", "span=sinks(2)+window(9) kv=q8_0"},
+		{"llama", "keep=snapkv(40,window=8,recent=8,every=64)"},
+		{"llama", "keep=entropy(40,decay=0.5,recent=8,every=64)"},
 		{"gemma3", ""},
 		{"qwen3moe", ""},
 	} {

@@ -181,7 +181,14 @@ func (z *sizer) scratch(n int) int64 {
 	return max(z.small[k], z.m.net.Scratch(&z.at))
 }
 
-func (z *sizer) logits(rows int) int64 { return int64(z.m.Info.Vocab) * int64(rows) * 4 }
+// logits is what rows of logits take: with a plan that judges tokens, those of a pass are held beside those that are asked for.
+func (z *sizer) logits(rows int) int64 {
+	n := int64(z.m.Info.Vocab) * int64(rows) * 4
+	if z.m.net.NeedsSurprise() {
+		n *= 2
+	}
+	return n
+}
 
 const (
 	perToken  = 32       // bytes of a token in the stream, as ids and as a prompt's text, with slices that grow
@@ -196,6 +203,9 @@ func (z *sizer) memory(chunk, rows int) Memory {
 	p.KV = z.m.kv(z.at.MaxLen, chunk)
 	z.at.N = chunk
 	p.Stream = int64(z.at.MaxLen)*perToken + lookupBytes(z.at.MaxLen) + int64(chunk)*16 + z.m.net.Heap(&z.at)
+	if z.m.net.NeedsSurprise() {
+		p.Stream += int64(z.at.MaxLen)*4 + int64(chunk)*8
+	}
 	p.Model = z.m.heap - p.Text
 	p.Collector = p.Model + p.Text + p.Logits + p.Stream + leastHeap
 	if workers := z.at.Workers; workers > 1 {

@@ -301,3 +301,37 @@ func BenchmarkPlan(b *testing.B) {
 		})
 	}
 }
+
+// TestScratchKeeps: what goes when rows are forgotten stays in the memory that was planned too.
+func TestScratchKeeps(t *testing.T) {
+	for i, plan := range []string{"keep=snapkv(70,every=64)", "keep=h2o(70,every=64,ada=0.2,merge) kv=q8_0", "keep=expected(70,every=64,merge)",
+		"keep=entropy(70,every=64)", "keep=tova(70,every=64) kv=q4"} {
+		m := tinyModel(t, tinyFile(t, "llama"), Options{Plan: plan, Threads: 1 + i%3})
+		ids := make([]int32, 400)
+		for i := range ids {
+			ids[i] = int32(i * 13 % m.Info.Vocab)
+		}
+		for _, chunk := range []int{1, 20, 64, 128} {
+			s, err := m.NewSession(SessionOptions{Context: 400, Chunk: chunk})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Feed(context.Background(), ids, nil); err != nil {
+				t.Fatal(err)
+			}
+			if got := s.mem.Bytes(); got > s.plan.Scratch {
+				t.Errorf("%s in steps of %d: scratch took %d bytes, %d were planned", plan, chunk, got, s.plan.Scratch)
+			}
+			if got := s.state.Bytes(); got > s.plan.kv() {
+				t.Errorf("%s in steps of %d: the cache takes %d bytes, %d were planned", plan, chunk, got, s.plan.kv())
+			}
+			u := &s.surprise
+			if got := int64(len(u.logits)+len(u.last)+len(s.logits)) * 4; got > s.plan.Logits {
+				t.Errorf("%s in steps of %d: logits take %d bytes, %d were planned", plan, chunk, got, s.plan.Logits)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,16 +41,17 @@ type Session struct {
 	pages []*mmap.Block
 	exact bool
 
-	step   seq.Step  // of the pass in progress; here, so that a pass allocates nothing
-	tokens []int32   // the stream so far, [Len]
-	pos    []seq.Pos // positions of one step, [chunk]
-	want   [1]int
-	logits []float32 // of the last token, [vocabulary]
-	fresh  bool      // logits belong to the last token
-	sets   []set     // texts in the stream that do not see each other
-	ahead  ahead     // drafts that the state holds beyond tokens
-	stats  Stats
-	closed bool
+	step     seq.Step  // of the pass in progress; here, so that a pass allocates nothing
+	tokens   []int32   // the stream so far, [Len]
+	pos      []seq.Pos // positions of one step, [chunk]
+	want     [1]int
+	logits   []float32 // of the last token, [vocabulary]
+	fresh    bool      // logits belong to the last token
+	sets     []set     // texts in the stream that do not see each other
+	surprise surprise
+	ahead    ahead // drafts that the state holds beyond tokens
+	stats    Stats
+	closed   bool
 }
 
 // NewSession starts an empty session.
@@ -61,6 +63,9 @@ func (m *Model) NewSession(o SessionOptions) (*Session, error) {
 	s := &Session{m: m, plan: p, env: seq.Env{MaxLen: p.Context, MaxChunk: p.Chunk}, exact: o.Exact,
 		pos: make([]seq.Pos, p.Chunk), logits: make([]float32, m.Info.Vocab)}
 	s.env.Alloc = s.alloc
+	if m.net.NeedsSurprise() {
+		s.newSurprise()
+	}
 	scratch, err := s.alloc(int(p.Scratch))
 	if err == nil {
 		s.mem.Use(scratch)
@@ -210,8 +215,7 @@ func (s *Session) known(tokens []int32) error {
 func (s *Session) feed(ctx context.Context, tokens []int32, progress Progress) error {
 	start := time.Now()
 	for done := 0; done < len(tokens); {
-		_, _, until := s.place(len(s.tokens))
-		n := min(len(tokens)-done, s.env.MaxChunk, until-len(s.tokens))
+		n := min(len(tokens)-done, s.stepRows())
 		last := done+n == len(tokens)
 		want, logits := s.want[:0], s.logits[:0]
 		if last {
@@ -240,16 +244,27 @@ func (s *Session) pass(ctx context.Context, chunk []int32, want []int, logits []
 		s.pos[i] = pos + seq.Pos(i)
 	}
 	team, done := s.m.pool.Pass(ctx)
-	s.step = seq.Step{First: first, N: len(chunk), Pos: s.pos[:len(chunk)], Hide: hide, Want: want, Exact: s.exact, Team: team, Mem: &s.mem}
+	every, rows := want, logits
+	if u := &s.surprise; u.want != nil && len(want) < len(chunk) {
+		every, rows = u.want[:len(chunk)], u.logits[:len(chunk)*s.m.Info.Vocab]
+	}
+	s.step = seq.Step{First: first, N: len(chunk), Pos: s.pos[:len(chunk)], Hide: hide, Want: every,
+		Surprise: s.surprise.before(first, chunk), Exact: s.exact, Team: team, Mem: &s.mem}
 	mark := s.mem.Mark()
 	err := team.Err()
 	if err == nil {
-		err = par.Guard(func() error { return s.m.net.Run(logits, chunk, s.state, &s.step) })
+		err = par.Guard(func() error { return s.m.net.Run(rows, chunk, s.state, &s.step) })
 	}
 	done()
 	s.mem.Release(mark)
 	if err == nil {
 		s.tokens = append(s.tokens, chunk...)
+		if s.surprise.want != nil {
+			s.surprise.after(first, chunk, rows)
+			for i, r := range want {
+				copy(logits[i*s.m.Info.Vocab:(i+1)*s.m.Info.Vocab], rows[r*s.m.Info.Vocab:])
+			}
+		}
 		return nil
 	}
 	if e := s.state.Rewind(first); e != nil {
@@ -286,6 +301,23 @@ func (s *Session) rewind(ctx context.Context, n int, progress Progress) error {
 	if n == len(s.tokens) {
 		return nil
 	}
+	if s.surprise.want != nil && n > 0 { // the logits after the last token are needed, so that it is computed again
+		s.cutSets(n)
+		to, sets := s.whole(n-1), slices.Clone(s.sets)
+		again := slices.Clone(s.tokens[to:n])
+		if err := s.goBack(ctx, to, progress); err != nil {
+			return err
+		}
+		s.sets = sets // what is computed again may be the last of them
+		if err := s.feed(ctx, again, nil); err != nil {
+			return fmt.Errorf("rewind to token %d: %w", n, errors.Join(err, s.leave(s.whole(len(s.tokens)))))
+		}
+		return nil
+	}
+	return s.goBack(ctx, n, progress)
+}
+
+func (s *Session) goBack(ctx context.Context, n int, progress Progress) error {
 	s.fresh = false
 	s.ahead.look.forget(n)
 	s.cutSets(n)
@@ -325,8 +357,8 @@ func (s *Session) Each(ctx context.Context, tokens []int32, visit func(i int, lo
 	logits := s.rows(chunk) // [chunk, vocabulary]
 	want := make([]int, chunk)
 	start := time.Now()
-	for done := 0; done < len(tokens); done += chunk {
-		n := min(chunk, len(tokens)-done)
+	for done, n := 0, 0; done < len(tokens); done += n {
+		n = min(chunk, len(tokens)-done, s.stepRows())
 		for i := range n {
 			want[i] = i
 		}

@@ -118,8 +118,7 @@ func (s *Session) feedTexts(ctx context.Context, texts [][]int32, progress Progr
 	s.sets = append(s.sets, t)
 	start, all := time.Now(), slices.Concat(texts...)
 	for done := 0; done < len(all); {
-		_, _, until := s.place(from + done)
-		n := min(s.env.MaxChunk, until-from-done)
+		n := min(len(all)-done, s.stepRows())
 		if err := s.pass(ctx, all[done:done+n], nil, nil); err != nil {
 			return fmt.Errorf("token %d of %d: %w", done, len(all), errors.Join(err, s.leave(min(from, len(s.tokens)))))
 		}

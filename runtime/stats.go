@@ -70,7 +70,7 @@ func (s *Session) Stats() Stats {
 		st.KVBytes = s.state.Bytes()
 		st.TilesRead, st.TilesSeen = s.state.Reads()
 	}
-	st.ScratchBytes = s.mem.Bytes() + s.ahead.bytes()
+	st.ScratchBytes = s.mem.Bytes() + s.ahead.bytes() + s.surprise.bytes()
 	st.WeightBytes = s.m.Info.WeightBytes
 	u := mmap.MemoryUsage()
 	st.PeakRSS, st.Anon = u.PeakRSS, u.Anon

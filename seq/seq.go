@@ -20,10 +20,13 @@ type Step struct {
 	Pos   []Pos // [N] logical positions of the rows
 	Hide  Run   // rows of the session that no row of the step sees, whatever its span; empty: none
 	Want  []int // rows (0 ≤ r < N, ascending) whose logits are needed; nil: none
-	Exact bool  // float32 activations throughout, no int8 blocks
-	Team  Team  // workers of this pass
-	Mem   *Arena
-	Tap   Tap // sees activations; nil: nobody does
+	// Surprise is −ln p of the session's tokens up to First, by the logits of the row before each. It is needed only where an
+	// operation says so. [≥ First]
+	Surprise []float32
+	Exact    bool // float32 activations throughout, no int8 blocks
+	Team     Team // workers of this pass
+	Mem      *Arena
+	Tap      Tap // sees activations; nil: nobody does
 }
 
 // Tap sees the activations x[N, cols] of a step that go into the linear maps of these names, in the order of the computation and

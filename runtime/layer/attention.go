@@ -24,6 +24,12 @@ func (a *Attention) NewState(env *seq.Env) (seq.State, error) { return a.Core.Ne
 // Bytes returns the memory of a session's full cache, or a negative number when the session is not possible.
 func (a *Attention) Bytes(env *seq.Env) int64 { return a.Core.Bytes(env) }
 
+// Until returns how many rows of a step from row first on come before one for which the cache forgets others.
+func (a *Attention) Until(first int) int { return a.Core.Until(first) }
+
+// NeedsSurprise reports whether steps need Step.Surprise.
+func (a *Attention) NeedsSurprise() bool { return a.Core.NeedsSurprise() }
+
 // Run implements seq.Op.
 func (a *Attention) Run(y, x []float32, st seq.State, at *seq.Step) error {
 	mark := at.Mem.Mark()

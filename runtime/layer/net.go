@@ -2,6 +2,7 @@ package layer
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/godwit-ai/godwit/internal/vec"
 	"github.com/godwit-ai/godwit/quant"
@@ -109,6 +110,33 @@ func (n *Net) Heap(at *seq.StepSize) (sum int64) {
 	}
 	return sum
 }
+
+// Until returns how many rows of a step from row first on come before one for which a branch forgets others. A state goes back
+// to the start of a step that is no longer.
+func (n *Net) Until(first int) int {
+	rows := math.MaxInt
+	for i := range n.Stack {
+		if f, ok := n.Stack[i].Op.(forgetter); ok {
+			rows = min(rows, f.Until(first))
+		}
+	}
+	return rows
+}
+
+// forgetter is an operation whose state forgets rows now and then.
+type forgetter interface{ Until(first int) int }
+
+// NeedsSurprise reports whether a branch needs Step.Surprise, for which the logits of every row are.
+func (n *Net) NeedsSurprise() bool {
+	for i := range n.Stack {
+		if s, ok := n.Stack[i].Op.(surprised); ok && s.NeedsSurprise() {
+			return true
+		}
+	}
+	return false
+}
+
+type surprised interface{ NeedsSurprise() bool }
 
 // Len returns the number of rows held.
 func (s *NetState) Len() int { return s.len }
