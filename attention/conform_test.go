@@ -13,12 +13,12 @@ import (
 	"github.com/godwit-ai/godwit/seq"
 )
 
-// TestCompositions takes a part of all compositions: one in 127, or in 499 in short tests. These share no factor with the numbers
+// TestCompositions takes a part of all compositions: one in 127, or in 997 in short tests. These share no factor with the numbers
 // of texts, so that every two parts still meet. TestLongCompositions takes ten times as many.
 func TestCompositions(t *testing.T) {
 	every := 127
 	if testing.Short() {
-		every = 499
+		every = 997
 	}
 	compositions(t, every)
 }
