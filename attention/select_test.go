@@ -121,7 +121,10 @@ func TestSelectAll(t *testing.T) {
 // TestSelectPanels: choices of more tiles than a word has bits, and vectors of more than one panel.
 func TestSelectPanels(t *testing.T) {
 	const rows, from = 64*Tile + 150, 64*Tile - 100
-	for _, text := range selectTexts() {
+	for i, text := range selectTexts() {
+		if testing.Short() && i%3 != 0 {
+			continue
+		}
 		text = strings.Replace(strings.Replace(text, "dense=64", "dense=0", 1), "share=0.5", "share=0.1", 1)
 		f := newFixture(t, "kv=f32 select="+text, Shape{Heads: 2, KVHeads: 1, Dim: 4}, rows, 1)
 		whole := f.runner(t, rows, rows)
@@ -150,6 +153,9 @@ func TestSelectReads(t *testing.T) {
 			continue
 		}
 		last = name
+		if testing.Short() && name != "mean" && name != "recycle" {
+			continue
+		}
 		for _, c := range []struct {
 			budget string
 			want   func(q int) int // tiles that row q reads beside what it must
