@@ -141,7 +141,11 @@ func (s *state) run(j job, at *seq.Step) error {
 func (j *job) scratch() {
 	s, c, sh, mem := j.s, j.s.core, j.s.core.shape, j.at.Mem
 	for len(s.work) < j.at.Team.Workers() {
-		s.work = append(s.work, worker{far: sight{see: make([]view, c.height)}, near: sight{see: make([]view, c.height)}})
+		w := worker{far: sight{see: make([]view, c.height)}}
+		if c.near != nil {
+			w.near.see = make([]view, c.height)
+		}
+		s.work = append(s.work, w)
 	}
 	rows := min(c.height, j.at.N) * c.group
 	for i := range s.work[:j.at.Team.Workers()] {

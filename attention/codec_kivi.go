@@ -88,12 +88,7 @@ func (k kiviKeys) Ints(tile []byte, room []int8) ([]int8, []uint16) {
 		unpackPlanes(room, tile[:k.codes()], k.bits)
 		return room, nil
 	}
-	panel := k.pad() * i8.Panel
-	for p := range Tile / i8.Panel / 2 {
-		to := room[p*2*panel:][:2*panel]
-		i8.Unpack4(to[:panel], to[panel:], tile[p*panel:][:panel])
-	}
-	return room, nil
+	return unpackNibbles(room, tile[:k.codes()], k.pad()*i8.Panel), nil
 }
 
 // Nibbles implements the interface: panels for i8.MulAdd4.
@@ -122,8 +117,9 @@ func (k kiviKeys) Seal(tile []byte, x []float32) {
 		} else if s != 0 {
 			scale = 0x7e00 // too large or not a number: NaN, so that what it spoils shows
 		}
-		lows[c] = vec.F2H(low - kiviBias(k.bits)*vec.H2F(scale)) // stored codes are biased
-		from := vec.H2F(lows[c]) + kiviBias(k.bits)*vec.H2F(scale)
+		bias := kiviBias(k.bits) * vec.H2F(scale) // unpacked codes begin there, not at 0
+		lows[c] = vec.F2H(low - bias)
+		from := vec.H2F(lows[c]) + bias
 		scales[c] = scale
 		for t, v := range row {
 			if inv != 0 {
@@ -134,7 +130,7 @@ func (k kiviKeys) Seal(tile []byte, x []float32) {
 	}
 }
 
-// kiviBias is what unpacked codes have less than stored ones.
+// kiviBias is the least unpacked code.
 func kiviBias(bits int) float32 {
 	if bits == 4 {
 		return -8

@@ -90,12 +90,7 @@ func (d q4Keys) parts(tile []byte) (nibbles []byte, scales []uint16) {
 // Ints implements Integers.
 func (d q4Keys) Ints(tile []byte, room []int8) ([]int8, []uint16) {
 	nibbles, scales := d.parts(tile)
-	half := d.groups() * i8.Group / 2 * i8.Panel
-	for p := range Tile / i8.Panel {
-		to := room[p*2*half:][:2*half]
-		i8.Unpack4(to[:half], to[half:], nibbles[p*half:][:half])
-	}
-	return room[:d.Room()], scales
+	return unpackNibbles(room[:d.Room()], nibbles, d.groups()*i8.Group/2*i8.Panel), scales
 }
 
 // Nibbles implements the interface.
@@ -164,12 +159,7 @@ func (d q4Values) parts(tile []byte) (nibbles []byte, scales []uint16) {
 // Ints implements Integers.
 func (d q4Values) Ints(tile []byte, room []int8) ([]int8, []uint16) {
 	nibbles, scales := d.parts(tile)
-	const panel = i8.Panel * Tile
-	for p := range d.pairs() {
-		to := room[p*2*panel:][:2*panel]
-		i8.Unpack4(to[:panel], to[panel:], nibbles[p*panel:][:panel])
-	}
-	return room[:d.Room()], scales
+	return unpackNibbles(room[:d.Room()], nibbles, i8.Panel*Tile), scales
 }
 
 // Nibbles implements the interface.

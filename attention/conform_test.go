@@ -91,7 +91,21 @@ func (f *fixture) sameEveryWay(t *testing.T, i int) []float32 {
 	if err := whole.all([]int{f.n}); err != nil {
 		t.Fatalf("%s: %v", f.text, err)
 	}
-	for w, chunk := range []int{1, 7, 64} {
+	f.inChunks(t, i, whole, 1, 7, 64)
+	r := f.runner(t, f.n, 40)
+	if err := r.wander(rand.New(rand.NewPCG(uint64(i), 3)), 40); err != nil {
+		t.Fatalf("%s: %v", f.text, err)
+	}
+	if err := sameBits(r.out, whole.out); err != nil {
+		t.Fatalf("%s, after rewinds: %v", f.text, err)
+	}
+	return whole.out
+}
+
+// inChunks runs the fixture in chunks of some sizes, each by another number of workers, and wants the bits of the whole.
+func (f *fixture) inChunks(t *testing.T, i int, whole *runner, chunks ...int) {
+	t.Helper()
+	for w, chunk := range chunks {
 		r := f.runner(t, f.n, chunk)
 		r.team = newScatter(1 + (i+w)%4)
 		if err := r.all(steps{chunk}.cut(f.n)); err != nil {
@@ -101,14 +115,30 @@ func (f *fixture) sameEveryWay(t *testing.T, i int) []float32 {
 			t.Fatalf("%s, in chunks of %d by %d workers: %v", f.text, chunk, r.team.Workers(), err)
 		}
 	}
-	r := f.runner(t, f.n, 40)
-	if err := r.wander(rand.New(rand.NewPCG(uint64(i), 3)), 40); err != nil {
-		t.Fatalf("%s: %v", f.text, err)
+}
+
+// byWorkers runs the fixture by 1 to 4 real workers, cut as given, and wants the same bits; those before, if there are any.
+func (f *fixture) byWorkers(t *testing.T, cut steps, want []float32) []float32 {
+	t.Helper()
+	for workers := 1; workers <= 4; workers++ {
+		pool := par.NewPool(workers)
+		team, leave := pool.Pass(context.Background())
+		r := f.runner(t, f.n, f.n)
+		r.team = team
+		err := r.all(cut.cut(f.n))
+		leave()
+		pool.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want == nil {
+			want = r.out
+		}
+		if err := sameBits(r.out, want); err != nil {
+			t.Errorf("%s, %v, cut %v, %d workers: %v", f.text, f.shape, cut, workers, err)
+		}
 	}
-	if err := sameBits(r.out, whole.out); err != nil {
-		t.Fatalf("%s, after rewinds: %v", f.text, err)
-	}
-	return whole.out
+	return want
 }
 
 // wander feeds everything in steps of random lengths, and goes back now and then, over other rows' keys and values.
@@ -184,24 +214,7 @@ func TestPool(t *testing.T) {
 	f := newFixture(t, "span=full pos=rope", Shape{Heads: 6, KVHeads: 2, Dim: 64}, 700, 1)
 	var want []float32
 	for _, cut := range []steps{{700}, {650, 1}} {
-		for workers := 1; workers <= 4; workers++ {
-			pool := par.NewPool(workers)
-			team, leave := pool.Pass(context.Background())
-			r := f.runner(t, 700, 700)
-			r.team = team
-			err := r.all(cut.cut(700))
-			leave()
-			pool.Close()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if want == nil {
-				want = r.out
-			}
-			if err := sameBits(r.out, want); err != nil {
-				t.Errorf("%v, %d workers: %v", cut, workers, err)
-			}
-		}
+		want = f.byWorkers(t, cut, want)
 	}
 }
 

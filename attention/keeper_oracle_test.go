@@ -175,20 +175,7 @@ func (f *fixture) oracleKept(t testing.TB) (out []float64, held [][]int) {
 	recent := int(p.get("recent", float64(budget.Recent)))
 	turn, putKey, putValue := f.positions(t), stored(t, l.Key, true), stored(t, l.Value, false)
 	half, temper := oracleCodecs["f16"], f.temper()
-	wide := func(x []float32, after ...func([]float64)) []float64 {
-		y := make([]float64, len(x))
-		for i, v := range x {
-			y[i] = float64(v)
-		}
-		for _, f := range after {
-			f(y)
-		}
-		return y
-	}
-	scale := float64(l.Score.Scale)
-	if scale == 0 {
-		scale = 1 / math.Sqrt(float64(sh.Dim))
-	}
+	scale := f.scale()
 	out, group := make([]float64, f.n*sh.Heads*sh.VDim), sh.Heads/sh.KVHeads
 	ks, vs := make([][][]float64, sh.KVHeads), make([][][]float64, sh.KVHeads)
 	held = make([][]int, sh.KVHeads)

@@ -78,16 +78,7 @@ func TestKeepers(t *testing.T) {
 // keptEveryWay runs the fixture in chunks, by several workers and with rewinds.
 func (f *fixture) keptEveryWay(t *testing.T, i int, whole *runner) {
 	t.Helper()
-	for w, chunk := range []int{1, 7, 64, 100} {
-		r := f.runner(t, f.n, chunk)
-		r.team = newScatter(1 + (i+w)%4)
-		if err := r.all(steps{chunk}.cut(f.n)); err != nil {
-			t.Fatalf("%s, in chunks of %d: %v", f.text, chunk, err)
-		}
-		if err := sameBits(r.out, whole.out); err != nil {
-			t.Fatalf("%s, in chunks of %d by %d workers: %v", f.text, chunk, r.team.Workers(), err)
-		}
-	}
+	f.inChunks(t, i, whole, 1, 7, 64, 100)
 	r := f.runner(t, f.n, 40)
 	rng := rand.New(rand.NewPCG(uint64(i), 3))
 	for left := 12; r.st.Len() < f.n; {

@@ -1,14 +1,12 @@
 package attention
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
 
-	"github.com/godwit-ai/godwit/internal/par"
 	"github.com/godwit-ai/godwit/internal/vec"
 )
 
@@ -119,25 +117,7 @@ func TestHeadsByWorkers(t *testing.T) {
 	for _, sh := range []Shape{{Heads: 4, KVHeads: 4, Dim: 32}, {Heads: 8, KVHeads: 2, Dim: 32}, {Heads: 5, KVHeads: 1, Dim: 32}} {
 		for _, kv := range []string{"f16", "q8_0"} {
 			f := newFixture(t, "span=sinks(3)+window(300) pos=rope kv="+kv, sh, 420, 3)
-			var want []float32
-			for workers := 1; workers <= 4; workers++ {
-				pool := par.NewPool(workers)
-				team, leave := pool.Pass(context.Background())
-				r := f.runner(t, f.n, f.n)
-				r.team = team
-				err := r.all(steps{380, 30, 1}.cut(f.n))
-				leave()
-				pool.Close()
-				if err != nil {
-					t.Fatal(err)
-				}
-				if want == nil {
-					want = r.out
-				}
-				if err := sameBits(r.out, want); err != nil {
-					t.Errorf("%v, %s, %d workers: %v", sh, kv, workers, err)
-				}
-			}
+			f.byWorkers(t, steps{380, 30, 1}, nil)
 		}
 	}
 }

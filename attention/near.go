@@ -9,7 +9,7 @@ import (
 
 // The near store holds, in f16, a second copy of the first rows and of those close to the query, and queries read these instead
 // of what the codec makes of them. Most of a query's attention goes there: with 4-bit keys, an error of the result of 1.6% becomes
-// 0.08% with the first 64 rows and the last 128 in f16 (smollm2:135m, 4,000 tokens), for 2% of an f16 cache of 8,000.
+// 0.08% with the first 64 rows and the last 128 in f16 (smollm2:135m, 4,000 tokens), for 3 to 4% of an f16 cache of 8,000.
 // Codecs that encode whole tiles need it, since theirs are not there before they are full.
 
 // nearDefault is the near store of codecs that gain from one.

@@ -1,6 +1,7 @@
 package attention
 
 import (
+	"math"
 	"testing"
 
 	"github.com/godwit-ai/godwit/internal/vec"
@@ -62,6 +63,26 @@ func (f *fixture) sealed(t testing.TB, codec Codec, keys bool, near [][]float64)
 		}
 	}
 	return rows
+}
+
+// wide returns x in float64, after what is done with it.
+func wide(x []float32, after ...func([]float64)) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = float64(v)
+	}
+	for _, f := range after {
+		f(y)
+	}
+	return y
+}
+
+// scale is what products are multiplied with.
+func (f *fixture) scale() float64 {
+	if s := f.layer.Score.Scale; s != 0 {
+		return float64(s)
+	}
+	return 1 / math.Sqrt(float64(f.shape.Dim))
 }
 
 // near returns whether the query at q reads the key at k from the near store.

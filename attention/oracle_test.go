@@ -241,20 +241,7 @@ func (f *fixture) oracle(t testing.TB) []float64 {
 	l, sh := f.layer.filled(), f.shape
 	bias := f.biases(t)
 	turn, putKey, putValue := f.positions(t), stored(t, l.Key, true), stored(t, l.Value, false)
-	wide := func(x []float32, after ...func([]float64)) []float64 {
-		y := make([]float64, len(x))
-		for i, v := range x {
-			y[i] = float64(v)
-		}
-		for _, f := range after {
-			f(y)
-		}
-		return y
-	}
-	scale := float64(l.Score.Scale)
-	if scale == 0 {
-		scale = 1 / math.Sqrt(float64(sh.Dim))
-	}
+	scale := f.scale()
 	out, group, temper := make([]float64, f.n*sh.Heads*sh.VDim), sh.Heads/sh.KVHeads, f.temper()
 	for kv := range sh.KVHeads {
 		var ks, vs, nearKs, nearVs [][]float64

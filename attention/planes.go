@@ -1,8 +1,12 @@
 package attention
 
-import "encoding/binary"
+import (
+	"encoding/binary"
 
-// Codes of 2, 3 and 4 bits lie in planes. Nibbles are in pairs of panels: the low ones of a pair's bytes are the first panel. Of 2 bits,
+	"github.com/godwit-ai/godwit/internal/i8"
+)
+
+// Codes of 2, 3 and 4 bits lie in planes. Nibbles are in pairs of panels: the low each8 of a pair's bytes are the first panel. Of 2 bits,
 // byte i of n/4 holds codes i, i + n/4, i + n/2 and i + 3n/4. 3 bits are such 2 bits and, behind them, bytes of the highest bits:
 // byte i of n/8 has those of codes i, i + n/8, ….
 
@@ -37,7 +41,17 @@ func getPlanes(b []byte, i, panel, bits int) byte {
 	return b[at] >> shift & 3
 }
 
-const every = 0x0101010101010101
+// unpackNibbles unpacks codes of 4 bits, less 8, and returns dst: the low nibbles of so many bytes are the first panel, the high each8 the
+// second, and so on.
+func unpackNibbles(dst []int8, src []byte, panel int) []int8 {
+	for p := range len(src) / panel {
+		to := dst[p*2*panel:][:2*panel]
+		i8.Unpack4(to[:panel], to[panel:], src[p*panel:][:panel])
+	}
+	return dst
+}
+
+const each8 = 0x0101010101010101 // in each byte
 
 // unpackPlanes unpacks codes of 2 or 3 bits. len(dst) is a multiple of 64.
 func unpackPlanes(dst []int8, src []byte, bits int) {
@@ -47,7 +61,7 @@ func unpackPlanes(dst []int8, src []byte, bits int) {
 	for i := 0; i < q; i += 8 {
 		x := binary.LittleEndian.Uint64(src[i:])
 		for j := range 4 {
-			binary.LittleEndian.PutUint64(out[j*q+i:], x>>(2*j)&(3*every))
+			binary.LittleEndian.PutUint64(out[j*q+i:], x>>(2*j)&(3*each8))
 		}
 	}
 	if bits != 3 {
@@ -57,7 +71,7 @@ func unpackPlanes(dst []int8, src []byte, bits int) {
 		x := binary.LittleEndian.Uint64(src[q+i:])
 		for j := range 8 {
 			to := out[j*e+i:]
-			binary.LittleEndian.PutUint64(to, binary.LittleEndian.Uint64(to)|x>>j&every<<2)
+			binary.LittleEndian.PutUint64(to, binary.LittleEndian.Uint64(to)|x>>j&each8<<2)
 		}
 	}
 }
@@ -67,6 +81,6 @@ func center(codes []int8, top int) {
 	b := bytesOf(codes)
 	for i := 0; i < len(b); i += 8 {
 		x := binary.LittleEndian.Uint64(b[i:]) << 1
-		binary.LittleEndian.PutUint64(b[i:], (x|0x80*every)-uint64(top)*every^0x80*every)
+		binary.LittleEndian.PutUint64(b[i:], (x|0x80*each8)-uint64(top)*each8^0x80*each8)
 	}
 }

@@ -19,6 +19,9 @@ func (c *Core) Scratch(mem *seq.Sizer, at *seq.StepSize) {
 	for range at.Workers {
 		c.sizeQueries(mem, rows, at.Exact)
 		seq.Size[float32](mem, rows*Tile)
+		if c.bias != nil {
+			seq.Size[float32](mem, c.bias.Width()*Tile)
+		}
 		seq.Size[float32](mem, sh.Dim*Tile)
 		seq.Size[float32](mem, sh.VDim*Tile)
 		seq.Size[float32](mem, rows*(sh.VDim+3))
@@ -110,7 +113,11 @@ func (c *Core) Heap(at *seq.StepSize) int64 {
 		runs = max(runs, 1+runsOf(s, seq.Pos(at.MaxLen-1)))
 	}
 	const grown = 2 // a slice that grew, and the one before it
-	worker := int(unsafe.Sizeof(worker{})) + c.height*int(unsafe.Sizeof(view{})+uintptr(grown*runs)*unsafe.Sizeof(seq.Run{}))
+	stores := 1
+	if c.near != nil {
+		stores, runs = 2, runs+2
+	}
+	worker := int(unsafe.Sizeof(worker{})) + stores*c.height*int(unsafe.Sizeof(view{})+uintptr(grown*runs)*unsafe.Sizeof(seq.Run{}))
 	table := c.blocksOf(at.MaxLen)*int(unsafe.Sizeof(item{})+unsafe.Sizeof(softmax{})) + c.shape.KVHeads*int(unsafe.Sizeof(head{}))
 	return c.keptHeap(at) + int64(int(unsafe.Sizeof(state{}))+grown*at.Workers*worker+table)
 }
