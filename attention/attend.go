@@ -31,7 +31,7 @@ type job struct {
 	q       []float32 // [N, Heads, Dim]
 	k       []float32 // [N, KVHeads, Dim]
 	v       []float32 // [N, KVHeads, VDim]
-	turn    []float32 // [N, width] what each row's position contributes
+	turn    []float32 // [N, width] what each row's positions contribute, see turns
 	width   int
 	staged  []byte    // [tiles, KVHeads] near tiles of a large step; nil: they are in the ring
 	stageAt int       // the first of them
@@ -75,6 +75,7 @@ type head struct {
 // queries are what keys are multiplied with.
 type queries struct {
 	q     []float32 // [rows, Dim] positions applied, scaled
+	near  []float32 // [rows, Dim] the same for the near store's window; nil: q
 	codes []int8    // [rows, padded Dim] the same quantised; nil: keys are not multiplied as integers
 	meta  []i8.Meta // [rows, padded Dim/32]
 }
@@ -91,6 +92,7 @@ type worker struct {
 	row0   int       // the first query's row of the step
 	far    sight     // what the queries see in the store of all rows
 	near   sight     // what they see in the near store instead
+	first  sight     // what of that they read as far rows
 	*sight           // one of these, in the present tile
 	ints             // of integer tiles
 	picks            // of a selector
@@ -103,7 +105,7 @@ func (s *state) run(j job, at *seq.Step) error {
 	// What belongs to the caller is not kept beyond the step.
 	defer func() { s.job = job{items: s.job.items, parts: s.job.parts, heads: s.job.heads} }()
 	if c.pos != nil {
-		j.width = c.pos.Width()
+		j.width = c.turnWidth()
 		j.turn = seq.Take[float32](at.Mem, at.N*j.width)
 	}
 	s.job = j
@@ -145,6 +147,9 @@ func (j *job) scratch() {
 		if c.near != nil {
 			w.near.see = make([]view, c.height)
 		}
+		if c.far != nil {
+			w.first.see = make([]view, c.height)
+		}
 		s.work = append(s.work, w)
 	}
 	rows := min(c.height, j.at.N) * c.group
@@ -171,6 +176,9 @@ func (j *job) scratch() {
 func (j *job) takeQueries(rows int) (q queries) {
 	c, mem := j.s.core, j.at.Mem
 	q.q = seq.Take[float32](mem, rows*c.shape.Dim)
+	if c.far != nil {
+		q.near = seq.Take[float32](mem, rows*c.shape.Dim)
+	}
 	if c.keyInts != nil && !j.at.Exact {
 		q.codes, q.meta = seq.Take[int8](mem, rows*c.padded()), i8.Metas(seq.Take[uint64](mem, rows*c.padded()/i8.Group))
 	}
@@ -292,13 +300,18 @@ func (j *job) store(w *worker, r int) {
 	var turn []float32
 	if c.pos != nil {
 		turn = j.turn[r*j.width:][:j.width]
-		c.pos.Row(turn, j.placed(r))
+		j.turns(turn, r)
 	}
 	if c.bias != nil {
 		j.s.places[j.s.place.Slot(row/Tile)*Tile+row%Tile] = j.placed(r)
 	}
 	for h := range sh.KVHeads {
 		k := j.k[(r*sh.KVHeads+h)*sh.Dim:][:sh.Dim]
+		far := k
+		if c.far != nil {
+			far = w.key[:copy(w.key, k)]
+			c.pos.Apply(far, turn[c.pos.Width():])
+		}
 		if c.pos != nil {
 			c.pos.Apply(k, turn)
 		}
@@ -306,7 +319,7 @@ func (j *job) store(w *worker, r int) {
 		slot := j.s.slot(row, h)
 		key, value := j.s.tile(slot/Tile, h)
 		if c.keySeal == nil {
-			c.key.Put(key, slot%Tile, k)
+			c.key.Put(key, slot%Tile, far)
 		}
 		if c.valSeal == nil {
 			c.value.Put(value, slot%Tile, v)
@@ -341,14 +354,30 @@ func (j *job) attend(w *worker, head, r0 int) {
 
 // load copies n queries of a KV head from row r0 of the step on, applies their positions and scales them. w is scratch.
 func (j *job) load(q *queries, w *worker, head, r0, n int) {
+	c := j.s.core
+	if c.far == nil {
+		j.loadAt(q.q, w, head, r0, n, 0)
+	} else {
+		j.loadAt(q.q, w, head, r0, n, 2*c.pos.Width())
+		if q.near != nil {
+			j.loadAt(q.near, w, head, r0, n, 0)
+		}
+	}
+	if q.codes != nil {
+		c.quantize(q, w.row, n*c.group)
+	}
+}
+
+// loadAt is load of queries at one of the positions of their rows, which begins at in their turns.
+func (j *job) loadAt(q []float32, w *worker, head, r0, n, at int) {
 	c, sh := j.s.core, j.s.core.shape
 	width := c.group * sh.Dim
 	for i := range n {
-		dst := q.q[i*width:][:width]
+		dst := q[i*width:][:width]
 		copy(dst, j.q[(r0+i)*sh.Heads*sh.Dim+head*width:])
 		if c.pos != nil {
 			for g := range c.group {
-				c.pos.Apply(dst[g*sh.Dim:][:sh.Dim], j.turn[(r0+i)*j.width:][:j.width])
+				c.pos.Apply(dst[g*sh.Dim:][:sh.Dim], j.turn[(r0+i)*j.width+at:])
 			}
 		}
 		for g := 0; c.keyTurn != nil && g < c.group; g++ {
@@ -362,9 +391,6 @@ func (j *job) load(q *queries, w *worker, head, r0, n int) {
 			}
 		}
 		vec.ScaleRows(dst, scale, sh.Dim)
-	}
-	if q.codes != nil {
-		c.quantize(q, w.row, n*c.group)
 	}
 }
 
@@ -385,26 +411,35 @@ func (j *job) block(w *worker, m softmax, head, n, t int) int {
 		if w.far.tile == t {
 			key, value := j.s.tile(t, head)
 			w.sight = &w.far
-			j.tile(w, m, &j.s.core.coded, key, value, head, n, t)
+			j.tile(w, m, &j.s.core.coded, w.q, key, value, head, n, t)
+		}
+		if w.first.tile == t {
+			key, value := j.s.nearTile(t, head)
+			w.sight = &w.first
+			j.tile(w, m, j.s.core.near, w.q, key, value, head, n, t)
 		}
 		if w.near.tile == t {
 			key, value := j.s.nearTile(t, head)
+			q := w.q
+			if j.s.core.far != nil {
+				q = w.queries.near
+			}
 			w.sight = &w.near
-			j.tile(w, m, j.s.core.near, key, value, head, n, t)
+			j.tile(w, m, j.s.core.near, q, key, value, head, n, t)
 		}
 	}
 	return t
 }
 
-// tile adds one tile of keys and values.
-func (j *job) tile(w *worker, m softmax, d *coded, key, value []byte, head, n, t int) {
+// tile adds one tile of keys and values, which are multiplied with q.
+func (j *job) tile(w *worker, m softmax, d *coded, q []float32, key, value []byte, head, n, t int) {
 	c, sh, g := j.s.core, j.s.core.shape, j.s.core.group
 	from, to, last := 0, n, Tile
 	if w.full = w.all(t); !w.full {
 		from, to, last = w.visit(n, t)
 	}
 	rows := (to - from) * g
-	j.products(w, d, w.s[from*g*Tile:to*g*Tile], key, from*g, rows, last)
+	j.products(w, d, q, w.s[from*g*Tile:to*g*Tile], key, from*g, rows, last)
 	if !w.full || c.layer.Score.Softcap != 0 || c.bias != nil {
 		j.shape(w, head, from, to, t)
 	}

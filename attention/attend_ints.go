@@ -179,18 +179,19 @@ func (w *worker) seen(dst, src []float32, v *view, t int) {
 	}
 }
 
-// products sets s[rows, Tile] to those of the worker's query rows from the from-th on with the first last keys of a tile.
-func (j *job) products(w *worker, d *coded, s []float32, key []byte, from, rows, last int) {
+// products sets s[rows, Tile] to those of query rows from the from-th on with the first last keys of a tile: of q, or of the worker's
+// quantised ones.
+func (j *job) products(w *worker, d *coded, q, s []float32, key []byte, from, rows, last int) {
 	c, dim := j.s.core, j.s.core.shape.Dim
 	switch {
 	case d.keyInts != nil && !j.at.Exact:
 		c.intLogits(d, s, w, key, from, rows)
 	case d.keyMul != nil && rows <= few:
 		clear(s)
-		d.keyMul.MulAdd(s, w.q[from*dim:], key, 0, rows, dim, Tile, dim, Tile)
+		d.keyMul.MulAdd(s, q[from*dim:], key, 0, rows, dim, Tile, dim, Tile)
 	default:
 		clear(s)
 		d.key.Get(w.key, key, last)
-		vec.MulAdd(s, w.q[from*dim:], w.key, rows, dim, Tile, dim, Tile, Tile)
+		vec.MulAdd(s, q[from*dim:], w.key, rows, dim, Tile, dim, Tile, Tile)
 	}
 }

@@ -201,7 +201,8 @@ type Layer struct {
 	Temp   Temperature // nil: 1
 	Key    Codec       // nil: f16
 	Value  Codec       // nil: f16
-	Near   Span        // rows that queries read from a second store, in f16; nil: nearDefault where a codec asks for it, else none
+	Near   Span        // rows that queries read from a second store, in f16; nil: what Far or a codec usually has, else none
+	Far    Far         // positions of rows that are not near; nil: their own
 	Layout Layout      // nil: kept with a Keep, ring when the span is bounded, else grow
 	Select Selector    // nil: all that a query may see is read
 	Keep   Keeper      // nil: nothing is forgotten that the span sees

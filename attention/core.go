@@ -18,6 +18,7 @@ type Core struct {
 	bias    Biaser     // nil: none
 	coded              // the store of all rows
 	near    *coded     // that of the near ones; nil: none
+	far     Far        // positions in the store of all rows; nil: rows have their own
 	keyTurn Turned     // nil: keys are in the basis of queries
 	valTurn Turned     // nil: values are in the basis of results
 	keySeal Sealer     // nil: keys are encoded row by row
@@ -120,6 +121,9 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 		return clash(l.Select, l.Layout, errors.New("what a query passes over has to stay for others"))
 	}
 	if a, b, err := c.makeNear(); err != nil {
+		return clash(a, b, err)
+	}
+	if a, b, err := c.makeFar(); err != nil {
 		return clash(a, b, err)
 	}
 	if n := len(l.Score.Sinks); n != 0 && n != sh.Heads {

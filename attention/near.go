@@ -30,8 +30,11 @@ func nearOf(codecs ...Codec) Span {
 
 // usualNear returns what is near unless the plan says: nothing with a keeper, since near rows would have to move with the others.
 func (l Layer) usualNear() Span {
-	if l.Keep != nil {
+	switch {
+	case l.Keep != nil:
 		return Nothing{}
+	case l.Far != nil:
+		return farNear
 	}
 	return nearOf(l.Key, l.Value)
 }

@@ -241,13 +241,13 @@ func (f *fixture) oracle(t testing.TB) []float64 {
 	l, sh := f.layer.filled(), f.shape
 	bias := f.biases(t)
 	turn, putKey, putValue := f.positions(t), stored(t, l.Key, true), stored(t, l.Value, false)
-	scale := f.scale()
+	scale, far := f.scale(), f.far()
 	out, group, temper := make([]float64, f.n*sh.Heads*sh.VDim), sh.Heads/sh.KVHeads, f.temper()
 	for kv := range sh.KVHeads {
 		var ks, vs, nearKs, nearVs [][]float64
 		for i := range f.n {
 			k, v := f.k[(i*sh.KVHeads+kv)*sh.Dim:][:sh.Dim], f.v[(i*sh.KVHeads+kv)*sh.VDim:][:sh.VDim]
-			ks = append(ks, wide(k, func(x []float64) { turn(x, i) }, putKey))
+			ks = append(ks, wide(k, func(x []float64) { turn(x, far.key(i)) }, putKey))
 			vs = append(vs, wide(v, putValue))
 			nearKs = append(nearKs, wide(k, func(x []float64) { turn(x, i) }, nearRow(t, l.Key, true)))
 			nearVs = append(nearVs, wide(v, nearRow(t, l.Value, false)))
@@ -255,7 +255,7 @@ func (f *fixture) oracle(t testing.TB) []float64 {
 		sees, near := f.sees(kv), f.near()
 		keySeals, valSeals := f.sealed(t, l.Key, true, nearKs), f.sealed(t, l.Value, false, nearVs)
 		query := func(h, i int) []float64 {
-			return wide(f.q[(i*sh.Heads+h)*sh.Dim:][:sh.Dim], func(x []float64) { turn(x, i) })
+			return wide(f.q[(i*sh.Heads+h)*sh.Dim:][:sh.Dim], func(x []float64) { turn(x, far.query(i)) })
 		}
 		known := ks // the keys that a selector goes by
 		if keySeals != nil {
@@ -268,11 +268,15 @@ func (f *fixture) oracle(t testing.TB) []float64 {
 		for h := kv * group; h < (kv+1)*group; h++ {
 			for i := range f.n {
 				q := query(h, i)
+				own := wide(f.q[(i*sh.Heads+h)*sh.Dim:][:sh.Dim], func(x []float64) { turn(x, i) })
 				var rows []oracleRow
 				for j := range i + 1 {
 					r := oracleRow{k: ks[j], v: vs[j], seen: reads(i, j) || near(i, j) && sees(i, j), bias: bias(h, i, j)}
 					if near(i, j) {
-						r.k, r.v, r.near = nearKs[j], nearVs[j], true
+						r.k, r.v, r.q = nearKs[j], nearVs[j], own
+						if i-j >= far.window {
+							r.q = q
+						}
 					} else {
 						if keySeals != nil {
 							r.k, r.scale, r.low = keySeals[j].x, keySeals[j].scale, keySeals[j].low
@@ -294,7 +298,7 @@ func (f *fixture) oracle(t testing.TB) []float64 {
 type oracleRow struct {
 	k, v []float64
 	seen bool
-	near bool // read from the near store
+	q    []float64 // the query that reads it from the near store; nil: it is read from the store of all rows
 	bias float64
 
 	scale, low []float64 // of the channels of a sealed key, which is in the codec's basis
@@ -304,7 +308,7 @@ type oracleRow struct {
 // softmax is one query: o = Σ p·v / Σ p over the keys that it sees.
 func (f *fixture) softmax(t testing.TB, o, q []float64, rows []oracleRow, scale float64, head int) {
 	logits, high, sum, score := make([]float64, len(rows)), math.Inf(-1), 0.0, f.layer.Score
-	exact, turnedQ := q, q
+	turnedQ := q
 	intKeys, intValues := f.integers()
 	l := f.layer.filled()
 	turn := func(x []float64) []float64 { return x }
@@ -325,8 +329,8 @@ func (f *fixture) softmax(t testing.TB, o, q []float64, rows []oracleRow, scale 
 			continue
 		}
 		dot, q := 0.0, q
-		if r.near {
-			q = exact
+		if r.q != nil {
+			q = r.q
 		}
 		if r.scale != nil { // the query takes the scales, and is rounded then
 			scaled := make([]float64, len(q))
@@ -361,7 +365,7 @@ func (f *fixture) softmax(t testing.TB, o, q []float64, rows []oracleRow, scale 
 			ps[j] = math.Exp(x - high)
 			sum += ps[j]
 		}
-		if !intValues || rows[j].near {
+		if !intValues || rows[j].q != nil {
 			continue
 		}
 		if scales[j] = rows[j].weight; scales[j] != 0 {
@@ -464,6 +468,7 @@ func TestOracleKnows(t *testing.T) {
 	check("codecs", codecs.names(), len(oracleCodecs), func(s string) bool { return oracleCodecs[s] != nil })
 	check("schemes", schemes.names(), len(oraclePositions), func(s string) bool { return oraclePositions[s] != nil })
 	check("numberings", numberings.names(), len(oracleNumberings), func(s string) bool { return oracleNumberings[s] != nil })
+	check("far positions", fars.names(), len(oracleFars), func(s string) bool { return oracleFars[s] != nil })
 	check("biases", schemes.names(), len(oracleBiases), func(s string) bool { return oracleBiases[s] != nil })
 	check("temperatures", temps.names(), len(oracleTemps), func(s string) bool { return oracleTemps[s] != nil })
 	check("scalings", append(scalings.names(), ""), len(oracleScalings), func(s string) bool { return oracleScalings[s] != nil })

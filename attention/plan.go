@@ -116,7 +116,7 @@ type (
 )
 
 // keys are the keys of edits, for errors.
-var keys = []string{"span", "pos", "temp", "kv", "key", "value", "near", "layout", "select", "keep"}
+var keys = []string{"span", "pos", "temp", "kv", "key", "value", "near", "far", "layout", "select", "keep"}
 
 // edits are the keys of a plan: each changes a layer by a value.
 var edits = map[string]func(l *Layer, v value) error{
@@ -132,6 +132,7 @@ var edits = map[string]func(l *Layer, v value) error{
 	"key":    func(l *Layer, v value) error { return editPart(&codecs, &l.Key, v) },
 	"value":  func(l *Layer, v value) error { return editPart(&codecs, &l.Value, v) },
 	"near":   editNear,
+	"far":    editFar,
 	"keep":   editKeep,
 	"layout": func(l *Layer, v value) error { return editPart(&layouts, &l.Layout, v) },
 	"select": func(l *Layer, v value) error { return editPart(&selectors, &l.Select, v) },
@@ -183,6 +184,18 @@ func editKeep(l *Layer, v value) error {
 	return nil
 }
 
+func editFar(l *Layer, v value) error {
+	if len(v) == 1 && len(v[0]) == 1 && v[0][0].name == "none" {
+		a := v[0][0].fresh()
+		l.Far = nil
+		return a.done()
+	}
+	if l.Pos == nil || l.Pos == Scheme(None{}) {
+		return errNoPositions
+	}
+	return editPart(&fars, &l.Far, v)
+}
+
 func editNear(l *Layer, v value) error {
 	if len(v) != 1 {
 		return v.single()
@@ -203,7 +216,7 @@ func editNear(l *Layer, v value) error {
 // A scaling alone changes the layers that have RoPE, a numbering those that have positions; the others stay as they are.
 var (
 	errNoRope      = errors.New("a scaling needs a layer with RoPE, or rope(…) before it")
-	errNoPositions = errors.New("a numbering needs a layer with positions, or a scheme before it")
+	errNoPositions = errors.New("numberings and far positions need a layer with positions, or a scheme before them")
 )
 
 // editPos reads a scheme, a scaling of RoPE and a numbering, any of them and in this order. A scheme ends what it is not named
@@ -312,6 +325,9 @@ func (l Layer) String() string {
 	}
 	if none := (Nothing{}); l.Near != none || l.usualNear() != none {
 		kv += " near=" + l.Near.String()
+	}
+	if l.Far != nil {
+		kv += " far=" + l.Far.String()
 	}
 	temp := ""
 	if l.Temp != nil {

@@ -166,8 +166,8 @@ func TestPlanErrors(t *testing.T) {
 		at   int // 1 is the first character
 		want string
 	}{
-		{"spam=full", 1, `"spam" is not one of span, pos, temp, kv, key, value, near, layout, select and keep`},
-		{"kv=f16 (", 8, `"(" is not one of span, pos, temp, kv, key, value, near, layout, select and keep`},
+		{"spam=full", 1, `"spam" is not one of span, pos, temp, kv, key, value, near, far, layout, select and keep`},
+		{"kv=f16 (", 8, `"(" is not one of span, pos, temp, kv, key, value, near, far, layout, select and keep`},
 		{"kv f16", 4, "= is missing after kv"},
 		{"kv=", 4, "a name is missing"},
 		{"kv=f31", 4, `"f31" is not a codec; there are f16, f32, kivi, q4 and q8_0`},
@@ -201,8 +201,8 @@ func TestPlanErrors(t *testing.T) {
 		{"pos=rope+ntk(factor=2)+ntk(factor=2)", 24, "one term too many"},
 		{"pos=rope+ntk(factor=2)+skip(by=1)+skip(by=1)", 35, "one term too many"},
 		{"pos=rope+skip(by=1)+ntk(factor=2)", 21, "one term too many"},
-		{"pos=none+skip(by=1)", 1, "a numbering needs a layer with positions, or a scheme before it"},
-		{"pos=random(max=9,len=3)", 1, "a numbering needs a layer with positions, or a scheme before it"},
+		{"pos=none+skip(by=1)", 1, "numberings and far positions need a layer with positions, or a scheme before them"},
+		{"pos=random(max=9,len=3)", 1, "numberings and far positions need a layer with positions, or a scheme before them"},
 		{"pos=alibi+ntk(factor=2)", 1, "a scaling needs a layer with RoPE, or rope(…) before it"},
 		{"pos=rope(base=x)", 10, `rope: base="x" is not a number of at least 0`},
 		{"pos=rope(base=-1)", 10, `rope: base="-1" is not a number of at least 0`},
@@ -234,8 +234,8 @@ func TestPlanErrors(t *testing.T) {
 		{"2-1: kv=f16", 1, "the range 2-1 runs backwards"},
 		{"1,x: kv=f16", 3, `"x:" is not the number of a layer`},
 		{"1 kv=f16", 3, "a selector of layers, as in 0-4,6:, ends in a colon"},
-		{"kv=f16 : kv=f32", 8, `":" is not one of span, pos, temp, kv, key, value, near, layout, select and keep`},
-		{"span=full] kv=f16", 10, `"]" is not one of span, pos, temp, kv, key, value, near, layout, select and keep`},
+		{"kv=f16 : kv=f32", 8, `":" is not one of span, pos, temp, kv, key, value, near, far, layout, select and keep`},
+		{"span=full] kv=f16", 10, `"]" is not one of span, pos, temp, kv, key, value, near, far, layout, select and keep`},
 		{"kv=f16" + strings.Repeat(" ", maxText), maxText + 1, fmt.Sprintf("%d characters, more than %d", maxText+6, maxText)},
 		{"pos=rope(" + strings.Repeat("a,", maxArgs) + "a)", 10 + 2*maxArgs, "rope: more than 256 arguments"},
 	} {

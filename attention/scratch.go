@@ -13,7 +13,7 @@ func (c *Core) Scratch(mem *seq.Sizer, at *seq.StepSize) {
 	mark := mem.Mark()
 	c.sizeForget(mem, at)
 	if c.pos != nil {
-		seq.Size[float32](mem, at.N*c.pos.Width())
+		seq.Size[float32](mem, at.N*c.turnWidth())
 	}
 	rows := min(c.height, at.N) * c.group
 	for range at.Workers {
@@ -54,6 +54,9 @@ func (c *Core) Scratch(mem *seq.Sizer, at *seq.StepSize) {
 // sizeQueries counts what takeQueries takes.
 func (c *Core) sizeQueries(mem *seq.Sizer, rows int, exact bool) {
 	seq.Size[float32](mem, rows*c.shape.Dim)
+	if c.far != nil {
+		seq.Size[float32](mem, rows*c.shape.Dim)
+	}
 	if c.keyInts != nil && !exact {
 		seq.Size[int8](mem, rows*c.padded())
 		seq.Size[uint64](mem, rows*c.padded()/i8.Group)
@@ -116,6 +119,9 @@ func (c *Core) Heap(at *seq.StepSize) int64 {
 	stores := 1
 	if c.near != nil {
 		stores, runs = 2, runs+2
+	}
+	if c.far != nil {
+		stores++
 	}
 	worker := int(unsafe.Sizeof(worker{})) + stores*c.height*int(unsafe.Sizeof(view{})+uintptr(grown*runs)*unsafe.Sizeof(seq.Run{}))
 	table := c.blocksOf(at.MaxLen)*int(unsafe.Sizeof(item{})+unsafe.Sizeof(softmax{})) + c.shape.KVHeads*int(unsafe.Sizeof(head{}))

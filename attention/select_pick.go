@@ -230,7 +230,7 @@ func (j *job) exact(w *worker, head, q0, n, last int) {
 	s := w.s[:rows*Tile]
 	for t := range last {
 		key, _ := j.s.tile(t, head)
-		j.products(w, &c.coded, s, key, 0, rows, Tile)
+		j.products(w, &c.coded, w.q, s, key, 0, rows, Tile)
 		for i := 0; i < n && (c.layer.Score.Softcap != 0 || c.bias != nil); i++ {
 			if c.bias != nil {
 				c.bias.Row(w.bias, j.placed(q0+i*every-j.at.First), j.s.places[j.s.place.Slot(t)*Tile:][:Tile])

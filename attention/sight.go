@@ -33,9 +33,10 @@ func (j *job) look(w *worker, head, r0, n int) {
 	w.row0 = r0
 	w.far.reset()
 	w.near.reset()
+	w.first.reset()
 	for i := range n {
 		q := seq.Pos(j.at.First + r0 + i)
-		far, near := len(w.far.runs), len(w.near.runs)
+		far, near, first := len(w.far.runs), len(w.near.runs), len(w.first.runs)
 		w.far.runs = span.Runs(w.far.runs, q, q+1)
 		if hide := j.at.Hide; hide.Lo < hide.Hi {
 			w.far.runs = without(w.far.runs, far, hide)
@@ -43,6 +44,10 @@ func (j *job) look(w *worker, head, r0, n int) {
 		w.far.runs = j.s.slots(w.far.runs, far, head)
 		if c.near != nil {
 			c.split(&w.far, &w.near, far, q)
+			if c.far != nil {
+				c.parted(&w.near, &w.first, near, q)
+				w.first.query(i, first)
+			}
 			w.near.query(i, near)
 		}
 		w.far.query(i, far)
@@ -72,16 +77,16 @@ func (s *sight) all(t int) bool {
 // next returns the first tile from t on in which one of n queries sees anything, or −1. It only goes forward.
 func (w *worker) next(n, t int) int {
 	w.far.tile = w.far.next(n, t)
-	if len(w.near.runs) == 0 {
-		return w.far.tile
+	best := w.far.tile
+	for _, s := range [...]*sight{&w.first, &w.near} {
+		if len(s.runs) == 0 {
+			continue
+		}
+		if s.tile = s.next(n, t); best < 0 || s.tile >= 0 && s.tile < best {
+			best = s.tile
+		}
 	}
-	if w.near.tile = w.near.next(n, t); w.far.tile < 0 {
-		return w.near.tile
-	}
-	if w.near.tile < 0 {
-		return w.far.tile
-	}
-	return min(w.far.tile, w.near.tile)
+	return best
 }
 
 func (s *sight) next(n, t int) int {
