@@ -296,6 +296,20 @@ func (p Plan) String() string {
 	return strings.Join(order, "; ")
 }
 
+// Wide selects the layers that see everything, as "5,11,17: "; "" if all do, or none.
+func (p Plan) Wide() string {
+	var wide []int
+	for i, l := range p.Layers {
+		if !l.reach().Bounded {
+			wide = append(wide, i)
+		}
+	}
+	if len(wide) == len(p.Layers) || len(wide) == 0 {
+		return ""
+	}
+	return ranges(wide) + ": "
+}
+
 // ranges prints ascending numbers as 0-4,6.
 func ranges(of []int) string {
 	var b strings.Builder

@@ -102,14 +102,19 @@ func init() {
 		About: "Keys and values as 4-bit integers of rotated heads: a quarter of the memory of f16.\nLook at the perplexity of your model first: small ones lose the most.",
 		text:  fixed("kv=q4")})
 	addNamed(NamedPlan{Name: "streaming", Paper: "StreamingLLM, arXiv 2309.17453",
-		About: "The first tokens and the last ones: the memory stays the same however long the text is.\nWhat lies between is forgotten. Positions are those of the text, not of the cache as in the paper.",
+		About: "The first tokens and the last ones: the memory stays the same however long the text is.\nWhat lies between is forgotten. The first tokens are as far away as the window reaches, as in the paper.",
 		text: func(a *args, _ Plan) string {
-			return fmt.Sprintf("span=sinks(%d)+window(%d)", atLeast1(a, "sinks", 4), atLeast1(a, "window", 1024))
+			return capped(atLeast1(a, "sinks", 4), atLeast1(a, "window", 1024))
 		}})
 	addNamed(NamedPlan{Name: "lminfinite", Paper: "LM-Infinite, arXiv 2308.16137",
-		About: "The paper's mask in the shape of a lambda: a few first tokens, and as many last ones as the model was trained with.\nIts cap on the distance of the first tokens is not part of it.",
+		About: "The paper's mask in the shape of a lambda: a few first tokens, and as many last ones as the model was trained with.\nThe first tokens are as far away as the window reaches.",
 		text: func(a *args, _ Plan) string {
-			return fmt.Sprintf("span=sinks(%d)+window(%d)", atLeast1(a, "first", 16), atLeast1(a, "window", 2048))
+			return capped(atLeast1(a, "first", 16), atLeast1(a, "window", 2048))
+		}})
+	addNamed(NamedPlan{Name: "selfextend", Paper: "Self-Extend, arXiv 2401.01325",
+		About: "Texts that are longer than those the model was trained with: far neighbours share a position, so that no distance is new to it.\nA group of 4 is for some three times the trained length; godwit advise finds out what holds.",
+		text: func(a *args, p Plan) string {
+			return fmt.Sprintf("%sfar=group(%d) near=sinks(%d)+window(%d)", p.Wide(), atLeast1(a, "group", 4), Tile, atLeast1(a, "window", 1024))
 		}})
 	addNamed(NamedPlan{Name: "masformer", Paper: "MASFormer, arXiv 2310.12442",
 		About: "Few layers see everything, the last of every four; the others their own block of tokens and the one before.\nThe paper trains models so: others lose by it.",
@@ -147,6 +152,12 @@ func init() {
 			n := atLeast1(a, "stride", 128)
 			return fmt.Sprintf("span=window(%d)+strided(%d)", n, n)
 		}})
+}
+
+// capped sees the first tokens, from a distance of at most the window, and the window.
+func capped(first, window int) string {
+	near := fmt.Sprintf("sinks(%d)+window(%d)", first, window)
+	return fmt.Sprintf("span=%s near=%s far=cap", near, near)
 }
 
 // atLeast1 reads key=n, n from 1 on.

@@ -199,18 +199,26 @@ func logSumExp(w, x []float32) (lse, total float64) {
 
 // sum fills in the means over the windows.
 func (r *PlanResult) sum(own *PlanResult) {
-	var loss, kl moments
+	var kl moments
 	r.NLL, r.SameTop = 0, 0
 	n := float64(len(r.Windows))
-	for i, w := range r.Windows {
-		loss.add(w.NLL - own.Windows[i].NLL)
+	for _, w := range r.Windows {
 		kl.add(w.KL)
 		r.NLL += w.NLL / n
 		r.SameTop += w.SameTop / n
 	}
+	r.KL, r.KLSE = kl.mean(), kl.se()
+	r.against(own)
+}
+
+// against fills in the loss against the same tokens of another result.
+func (r *PlanResult) against(own *PlanResult) {
+	var loss moments
+	for i, w := range r.Windows {
+		loss.add(w.NLL - own.Windows[i].NLL)
+	}
 	r.Loss = 100 * math.Expm1(loss.mean())
 	r.LossSE = 100 * math.Exp(loss.mean()) * loss.se()
-	r.KL, r.KLSE = kl.mean(), kl.se()
 }
 
 // moments are those of some numbers.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -207,7 +206,7 @@ func bookName(file string) string {
 // usualPlans are what is compared when nothing is named: caches with fewer bits, and a bounded past for the layers that see
 // everything, so that a model's own windows stay.
 func usualPlans(own attention.Plan) []string {
-	where := wideLayers(own)
+	where := own.Wide()
 	return []string{
 		"kv=q8_0",
 		"key=q8_0 value=q4",
@@ -216,23 +215,4 @@ func usualPlans(own attention.Plan) []string {
 		where + "span=sinks(4)+window(ctx/4)",
 		where + "span=sinks(4)+window(ctx/2); kv=q8_0",
 	}
-}
-
-// wideLayers selects the layers that see everything; all layers need no selector.
-func wideLayers(p attention.Plan) string {
-	var wide []string
-	for i, l := range p.Layers {
-		bounded := len(l.Span) > 0
-		for _, s := range l.Span {
-			_, is := s.(attention.Reacher)
-			bounded = bounded && is
-		}
-		if !bounded {
-			wide = append(wide, strconv.Itoa(i))
-		}
-	}
-	if len(wide) == len(p.Layers) || len(wide) == 0 {
-		return ""
-	}
-	return strings.Join(wide, ",") + ": "
 }
