@@ -126,8 +126,9 @@ func (r *runner) fill(n int) {
 	r.at = seq.Step{First: s.n, N: n, Mem: &r.mem}
 	j := job{s: s, at: &r.at, q: r.f.q, k: r.f.k, v: r.f.v, turn: make([]float32, n*r.c.pos.Width()), width: r.c.pos.Width()}
 	s.extend(s.n + n)
+	w := worker{key: make([]float32, r.c.shape.Dim*Tile), val: make([]float32, r.c.shape.VDim*Tile)}
 	for i := range n {
-		j.store(&s.work[0], i)
+		j.store(&w, i)
 	}
 }
 

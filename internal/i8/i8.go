@@ -180,7 +180,8 @@ type kernels struct {
 	mulAdd   func(y []float32, ldy int, p []int8, meta []Meta, w []int8, rows, dim int)
 	unpack4  func(lo, hi []int8, src []byte)
 
-	// Of nibbles, for rows up to maxNibbleRows; nil: none.
+	// Of nibbles; nil: none. For up to so many rows, multiplying them as they are stored costs less than unpacking them once.
+	nibbles int
 	dot4    func(s []float32, lds int, q []int8, meta []Meta, w []byte, d []uint16, rows, dim int)
 	mulAdd4 func(y []float32, ldy int, p []int8, meta []Meta, w []byte, rows, dim int)
 }

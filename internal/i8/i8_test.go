@@ -303,6 +303,19 @@ func BenchmarkAttention(b *testing.B) {
 			}
 			b.ReportMetric(2*float64(rows*tile*dim)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gop/s")
 		})
+		nibbles := make([]byte, tile*dim/2)
+		b.Run(fmt.Sprintf("dot4/%d", rows), func(b *testing.B) {
+			for b.Loop() {
+				Dot4(s, tile, q, meta, nibbles, d, rows, dim)
+			}
+			b.ReportMetric(2*float64(rows*tile*dim)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gop/s")
+		})
+		b.Run(fmt.Sprintf("mulAdd4/%d", rows), func(b *testing.B) {
+			for b.Loop() {
+				MulAdd4(s, tile, q, meta, nibbles, rows, dim)
+			}
+			b.ReportMetric(2*float64(rows*tile*dim)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gop/s")
+		})
 		b.Run(fmt.Sprintf("quantize/%d", rows), func(b *testing.B) {
 			for b.Loop() {
 				Quantize(q, meta, x)

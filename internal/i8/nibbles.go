@@ -2,11 +2,11 @@ package i8
 
 import "github.com/godwit-ai/godwit/internal/vec"
 
-// maxNibbleRows is the most rows for which multiplying nibbles as they are stored costs less than unpacking them once.
+// maxNibbleRows is the most rows that a kernel multiplies at once with nibbles.
 const maxNibbleRows = 4
 
-// Nibbles reports whether there are kernels of Dot4 and MulAdd4 for that many rows. Other rows are better multiplied after Unpack4.
-func Nibbles(rows int) bool { return rows <= maxNibbleRows && active.dot4 != nil }
+// Nibbles reports whether Dot4 and MulAdd4 are the faster way for so many rows. Other rows are better multiplied after Unpack4.
+func Nibbles(rows int) bool { return rows <= active.nibbles }
 
 // Dot4 is Dot with nibbles, w[len(w)·2/(16·dim), dim/8, 16, 4]: a byte's low one, less 8, is of a column of the first half of
 // dim, the high one of the same column of the second half. dim is a multiple of 64.
