@@ -86,7 +86,7 @@ func BenchmarkDecode(b *testing.B) {
 func BenchmarkDecodeModel(b *testing.B) {
 	const layers, depth = 30, 8192
 	for name, sh := range benchShapes {
-		for _, kv := range codecs.names() {
+		for _, kv := range append(codecs.names(), "kivi(bits=3)") {
 			var sessions []*runner
 			for range layers {
 				r, done := benchSession(b, kv, sh, depth+64, 64, 1)

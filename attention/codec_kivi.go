@@ -85,7 +85,7 @@ func (k kiviKeys) Channels(tile []byte) (scale, low []uint16) {
 func (k kiviKeys) Ints(tile []byte, room []int8) ([]int8, []uint16) {
 	room = room[:k.Room()]
 	if k.bits != 4 {
-		unpackPlanes(room, tile[:k.codes()], k.bits)
+		i8.UnpackPlanes(room, tile[:k.codes()], k.bits, false)
 		return room, nil
 	}
 	return unpackNibbles(room, tile[:k.codes()], k.pad()*i8.Panel), nil
@@ -180,8 +180,7 @@ func (v kiviValues) Put([]byte, int, []float32) {}
 // Ints implements Integers.
 func (v kiviValues) Ints(tile []byte, room []int8) ([]int8, []uint16) {
 	room = room[:v.Room()]
-	unpackPlanes(room, tile[:v.codes()], v.bits)
-	center(room, 1<<v.bits-1)
+	i8.UnpackPlanes(room, tile[:v.codes()], v.bits, true)
 	return room, floats[uint16](tile[v.codes():])
 }
 

@@ -1,14 +1,9 @@
 package attention
 
-import (
-	"encoding/binary"
+import "github.com/godwit-ai/godwit/internal/i8"
 
-	"github.com/godwit-ai/godwit/internal/i8"
-)
-
-// Codes of 2, 3 and 4 bits lie in planes. Nibbles are in pairs of panels: the low each8 of a pair's bytes are the first panel. Of 2 bits,
-// byte i of n/4 holds codes i, i + n/4, i + n/2 and i + 3n/4. 3 bits are such 2 bits and, behind them, bytes of the highest bits:
-// byte i of n/8 has those of codes i, i + n/8, ….
+// Codes of 2 and 3 bits lie in planes, as i8.UnpackPlanes has them. Nibbles are in pairs of panels: the low ones of a pair's bytes are the
+// first panel.
 
 // place returns where the code at i is: the byte and shift of its low bits, and those of its highest. n codes are in all, in panels.
 func place(i, codes, panel, bits int) (lowAt, lowShift, highAt, highShift int) {
@@ -41,7 +36,7 @@ func getPlanes(b []byte, i, panel, bits int) byte {
 	return b[at] >> shift & 3
 }
 
-// unpackNibbles unpacks codes of 4 bits, less 8, and returns dst: the low nibbles of so many bytes are the first panel, the high each8 the
+// unpackNibbles unpacks codes of 4 bits, less 8, and returns dst: the low nibbles of so many bytes are the first panel, the high ones the
 // second, and so on.
 func unpackNibbles(dst []int8, src []byte, panel int) []int8 {
 	for p := range len(src) / panel {
@@ -49,38 +44,4 @@ func unpackNibbles(dst []int8, src []byte, panel int) []int8 {
 		i8.Unpack4(to[:panel], to[panel:], src[p*panel:][:panel])
 	}
 	return dst
-}
-
-const each8 = 0x0101010101010101 // in each byte
-
-// unpackPlanes unpacks codes of 2 or 3 bits. len(dst) is a multiple of 64.
-func unpackPlanes(dst []int8, src []byte, bits int) {
-	n := len(dst)
-	q, e := n/4, n/8
-	out := bytesOf(dst)
-	for i := 0; i < q; i += 8 {
-		x := binary.LittleEndian.Uint64(src[i:])
-		for j := range 4 {
-			binary.LittleEndian.PutUint64(out[j*q+i:], x>>(2*j)&(3*each8))
-		}
-	}
-	if bits != 3 {
-		return
-	}
-	for i := 0; i < e; i += 8 {
-		x := binary.LittleEndian.Uint64(src[q+i:])
-		for j := range 8 {
-			to := out[j*e+i:]
-			binary.LittleEndian.PutUint64(to, binary.LittleEndian.Uint64(to)|x>>j&each8<<2)
-		}
-	}
-}
-
-// center turns codes c of up to 4 bits into 2c − top.
-func center(codes []int8, top int) {
-	b := bytesOf(codes)
-	for i := 0; i < len(b); i += 8 {
-		x := binary.LittleEndian.Uint64(b[i:]) << 1
-		binary.LittleEndian.PutUint64(b[i:], (x|0x80*each8)-uint64(top)*each8^0x80*each8)
-	}
 }

@@ -179,6 +179,7 @@ type kernels struct {
 	dot      func(s []float32, lds int, q []int8, meta []Meta, w []int8, d []uint16, rows, dim int)
 	mulAdd   func(y []float32, ldy int, p []int8, meta []Meta, w []int8, rows, dim int)
 	unpack4  func(lo, hi []int8, src []byte)
+	planes   func(dst []int8, src []byte, bits int, centred bool) // nil: planesGo
 
 	// Of nibbles; nil: none. For up to so many rows, multiplying them as they are stored costs less than unpacking them once.
 	nibbles int

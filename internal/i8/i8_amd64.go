@@ -167,11 +167,11 @@ var (
 	rowsVNNI = byRows{{8, dot8VNNI, mulAdd8VNNI}, {4, dot4VNNI, mulAdd4VNNI}, {3, dot3VNNI, mulAdd3VNNI},
 		{2, dot2VNNI, mulAdd2VNNI}, {1, dot1VNNI, mulAdd1VNNI}}
 
-	kernelsAVX2 = kernels{quantize: quantizeWithAVX2, weigh: weighWithAVX2, dot: rowsAVX2.dot, mulAdd: rowsAVX2.mulAdd, unpack4: unpack4WithAVX2,
+	kernelsAVX2 = kernels{quantize: quantizeWithAVX2, weigh: weighWithAVX2, dot: rowsAVX2.dot, mulAdd: rowsAVX2.mulAdd, unpack4: unpack4WithAVX2, planes: planesWithAVX2,
 		nibbles: allRows, dot4: nibblesAVX2.dot, mulAdd4: nibblesAVX2.mulAdd}
-	kernelsAVX512 = kernels{quantize: quantizeWithAVX512, weigh: weighWithAVX512, dot: rowsAVX2.dot, mulAdd: rowsAVX2.mulAdd, unpack4: unpack4WithAVX2,
+	kernelsAVX512 = kernels{quantize: quantizeWithAVX512, weigh: weighWithAVX512, dot: rowsAVX2.dot, mulAdd: rowsAVX2.mulAdd, unpack4: unpack4WithAVX2, planes: planesWithAVX2,
 		nibbles: allRows, dot4: nibblesAVX2.dot, mulAdd4: nibblesAVX2.mulAdd}
-	kernelsVNNI = kernels{quantize: quantizeWithAVX512, weigh: weighWithAVX512, dot: rowsVNNI.dot, mulAdd: rowsVNNI.mulAdd, unpack4: unpack4WithAVX2,
+	kernelsVNNI = kernels{quantize: quantizeWithAVX512, weigh: weighWithAVX512, dot: rowsVNNI.dot, mulAdd: rowsVNNI.mulAdd, unpack4: unpack4WithAVX2, planes: planesWithAVX2,
 		nibbles: maxNibbleRows, dot4: nibblesVNNI.dot, mulAdd4: nibblesVNNI.mulAdd}
 )
 

@@ -88,6 +88,6 @@ func mulAdd1EVEX(y *float32, ldy int, p *int8, meta *Meta, w *int8, dim, panels 
 var (
 	rowsAVXVNNI = byRows{{4, dot4AVXVNNI, mulAdd4AVXVNNI}, {3, dot3AVXVNNI, mulAdd3AVXVNNI}, {2, dot2AVXVNNI, mulAdd2AVXVNNI}, {1, dot1AVXVNNI, mulAdd1AVXVNNI}}
 
-	kernelsAVXVNNI = kernels{quantize: quantizeWithAVX2, weigh: weighWithAVX2, dot: rowsAVXVNNI.dot, mulAdd: rowsAVXVNNI.mulAdd, unpack4: unpack4WithAVX2,
+	kernelsAVXVNNI = kernels{quantize: quantizeWithAVX2, weigh: weighWithAVX2, dot: rowsAVXVNNI.dot, mulAdd: rowsAVXVNNI.mulAdd, unpack4: unpack4WithAVX2, planes: planesWithAVX2,
 		nibbles: maxNibbleRows, dot4: nibblesAVX2.dot, mulAdd4: nibblesAVX2.mulAdd}
 )

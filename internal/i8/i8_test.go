@@ -116,6 +116,18 @@ func differ(m memory, rng *rand.Rand, rows, groups, panels, gap int) string {
 	if Unpack4(lo, hi, packed); !slices.Equal(lo, wantLo) || !slices.Equal(hi, wantHi) {
 		return fmt.Sprintf("Unpack4 of %d bytes", len(packed))
 	}
+	for _, bits := range []int{2, 3} {
+		codes, centred := m.int8s(6, 256*panels), rng.IntN(2) == 0
+		planes := asBytes(m.int8s(5, len(codes)*bits/8))
+		for i := range planes {
+			planes[i] = byte(rng.Uint32())
+		}
+		want := make([]int8, len(codes))
+		planesGo(want, planes, bits, centred)
+		if UnpackPlanes(codes, planes, bits, centred); !slices.Equal(codes, want) {
+			return fmt.Sprintf("UnpackPlanes of %d codes of %d bits", len(codes), bits)
+		}
+	}
 	one := []float32{0}
 	for i := range d {
 		values(rng, one)
@@ -211,6 +223,9 @@ func TestTwinsReject(t *testing.T) {
 		},
 		"mulAdd4": func(k *kernels) {
 			k.mulAdd4 = func(y []float32, ldy int, p []int8, meta []Meta, w []byte, rows, dim int) {}
+		},
+		"planes": func(k *kernels) {
+			k.planes = func(dst []int8, src []byte, bits int, centred bool) { planesGo(dst, src, bits, centred); dst[0] ^= 1 }
 		},
 		"unpack4": func(k *kernels) { k.unpack4 = func(lo, hi []int8, src []byte) {} },
 	} {
