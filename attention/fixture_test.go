@@ -18,10 +18,11 @@ type fixture struct {
 	layer       Layer
 	shape       Shape
 	n           int
-	q, k, v     []float32 // [n, Heads, Dim], [n, KVHeads, Dim], [n, KVHeads, VDim]
-	short, long []float32 // long RoPE's divisors
-	unclear     []int     // rows of which the oracle cannot tell what a selector chooses
-	surprise    []float32 // [≥ n]
+	q, k, v     []float32         // [n, Heads, Dim], [n, KVHeads, Dim], [n, KVHeads, VDim]
+	short, long []float32         // long RoPE's divisors
+	unclear     []int             // rows of which the oracle cannot tell what a selector chooses
+	surprise    []float32         // [≥ n]
+	masks       map[string][]bool // what the oracle's spans see, by their texts: row q at q(q+1)/2
 }
 
 // newFixture fills it with sums of uniform numbers, which every CPU computes alike.

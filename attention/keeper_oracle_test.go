@@ -175,11 +175,12 @@ func (f *fixture) oracleKept(t testing.TB) (out []float64, held [][]int) {
 	recent := int(p.get("recent", float64(budget.Recent)))
 	turn, putKey, putValue := f.positions(t), stored(t, l.Key, true), stored(t, l.Value, false)
 	half, temper := oracleCodecs["f16"], f.temper()
-	scale := f.scale()
+	scale, unit := f.scale(), f.units(t)
 	out, group := make([]float64, f.n*sh.Heads*sh.VDim), sh.Heads/sh.KVHeads
 	ks, vs := make([][][]float64, sh.KVHeads), make([][][]float64, sh.KVHeads)
 	held = make([][]int, sh.KVHeads)
 	memory := make([]map[int]float64, sh.KVHeads)
+	rows := make([][]*oracleRow, sh.KVHeads) // of those held
 	for kv := range sh.KVHeads {
 		memory[kv] = map[int]float64{}
 		for i := range f.n {
@@ -315,27 +316,33 @@ func (f *fixture) oracleKept(t testing.TB) (out []float64, held [][]int) {
 				slices.SortStableFunc(rest, func(a, b int) int { return cmp.Compare(scores[kv][b], scores[kv][a]) })
 				safe = append(safe, rest[:quota[kv]-len(safe)]...)
 				slices.Sort(safe)
-				var rows []int
+				var stay []int
 				for _, j := range safe {
-					rows = append(rows, held[kv][j])
+					stay = append(stay, held[kv][j])
 				}
 				if _, merges := p.num["merge"]; merges {
-					f.oracleMerge(ks[kv], vs[kv], held[kv], rows, sinks, recent, putKey, putValue)
+					f.oracleMerge(ks[kv], vs[kv], held[kv], stay, sinks, recent, putKey, putValue)
 				}
-				held[kv] = rows
+				held[kv] = stay
+				rows[kv] = rows[kv][:0]
+				for _, r := range stay {
+					rows[kv] = append(rows[kv], (&oracleRow{k: ks[kv][r], v: vs[kv][r]}).weighed(unit))
+				}
 			}
 		}
 		for kv := range sh.KVHeads {
 			held[kv] = append(held[kv], i)
-			var rows []oracleRow
-			sees := f.sees(kv)
-			for _, r := range held[kv] {
-				rows = append(rows, oracleRow{k: ks[kv][r], v: vs[kv][r], seen: sees(i, r)})
+			rows[kv] = append(rows[kv], (&oracleRow{k: ks[kv][i], v: vs[kv][i]}).weighed(unit))
+			sees, seen := f.sees(kv), make([]*oracleRow, len(held[kv]))
+			for j, r := range held[kv] {
+				if sees(i, r) {
+					seen[j] = rows[kv][j]
+				}
 			}
 			for h := kv * group; h < (kv+1)*group; h++ {
 				q := wide(f.q[(i*sh.Heads+h)*sh.Dim:][:sh.Dim], func(x []float64) { turn(x, i) })
 				// Weights are rounded in groups of 32 places in memory, as the rows lie there.
-				f.softmax(t, out[(i*sh.Heads+h)*sh.VDim:][:sh.VDim], q, rows, scale*temper(h, i), h)
+				f.softmax(t, out[(i*sh.Heads+h)*sh.VDim:][:sh.VDim], q, q, seen, nil, scale*temper(h, i), h)
 			}
 		}
 	}

@@ -95,14 +95,7 @@ func (f *fixture) near() func(q, k int) bool {
 		return func(q, k int) bool { return false }
 	}
 	sum := readSum(text)
-	return func(q, k int) bool {
-		for _, p := range sum {
-			if oracleSpans[p.name](p, q, k) {
-				return true
-			}
-		}
-		return false
-	}
+	return f.mask(text, func(q, k int) bool { return anySees(sum, q, k) })
 }
 
 // nearRow returns what the near store keeps of a row: halves, in the codec's basis. It turns rows as the codec does, in float32, since

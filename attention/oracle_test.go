@@ -181,7 +181,7 @@ func known[D any](defs map[string]D, sum []part) bool {
 	return true
 }
 
-// sees returns the mask of a KV head.
+// sees returns the mask of a KV head, which is worked out once for all heads of a span.
 func (f *fixture) sees(head int) func(q, k int) bool {
 	text := readPlan(f.text)["span"]
 	if heads, ok := strings.CutPrefix(text, "["); ok {
@@ -190,16 +190,36 @@ func (f *fixture) sees(head int) func(q, k int) bool {
 	sum := readSum(text)
 	if !known(oracleSpans, sum) {
 		span := f.layer.Span[head%len(f.layer.Span)]
-		return func(q, k int) bool { return span.Sees(seq.Pos(q), seq.Pos(k)) }
+		return f.mask(span.String(), func(q, k int) bool { return span.Sees(seq.Pos(q), seq.Pos(k)) })
 	}
-	return func(q, k int) bool {
-		for _, p := range sum {
-			if oracleSpans[p.name](p, q, k) {
-				return true
+	return f.mask(text, func(q, k int) bool { return anySees(sum, q, k) })
+}
+
+// anySees tells whether a term of a union of spans sees a key.
+func anySees(sum []part, q, k int) bool {
+	for _, p := range sum {
+		if oracleSpans[p.name](p, q, k) {
+			return true
+		}
+	}
+	return false
+}
+
+// mask returns sees from a table of all queries and the keys up to theirs.
+func (f *fixture) mask(text string, sees func(q, k int) bool) func(q, k int) bool {
+	table := f.masks[text]
+	if table == nil {
+		for q := range f.n {
+			for k := range q + 1 {
+				table = append(table, sees(q, k))
 			}
 		}
-		return false
+		if f.masks == nil {
+			f.masks = map[string][]bool{}
+		}
+		f.masks[text] = table
 	}
+	return func(q, k int) bool { return k <= q && table[q*(q+1)/2+k] }
 }
 
 // stored returns what a codec keeps of a row.
@@ -241,7 +261,7 @@ func (f *fixture) oracle(t testing.TB) []float64 {
 	l, sh := f.layer.filled(), f.shape
 	bias := f.biases(t)
 	turn, putKey, putValue := f.positions(t), stored(t, l.Key, true), stored(t, l.Value, false)
-	scale, far := f.scale(), f.far()
+	scale, unit, far := f.scale(), f.units(t), f.far()
 	out, group, temper := make([]float64, f.n*sh.Heads*sh.VDim), sh.Heads/sh.KVHeads, f.temper()
 	for kv := range sh.KVHeads {
 		var ks, vs, nearKs, nearVs [][]float64
@@ -264,30 +284,39 @@ func (f *fixture) oracle(t testing.TB) []float64 {
 				known = append(known, turner(t, l.Key, true)(r.x))
 			}
 		}
+		var farRows, nearRows, midRows []*oracleRow // midRows: of the near store, beyond the far positions' window
+		for j := range f.n {
+			r := &oracleRow{k: ks[j], v: vs[j]}
+			if keySeals != nil {
+				r.k, r.scale, r.low = keySeals[j].x, keySeals[j].scale, keySeals[j].low
+			}
+			if valSeals != nil {
+				r.v, r.weight = valSeals[j].x, valSeals[j].weight
+			}
+			farRows, nearRows = append(farRows, r.weighed(unit)), append(nearRows, &oracleRow{k: nearKs[j], v: nearVs[j], near: true, own: true})
+			midRows = append(midRows, &oracleRow{k: nearKs[j], v: nearVs[j], near: true})
+		}
 		reads := f.reads(t, kv, known, scale, query, sees)
-		for h := kv * group; h < (kv+1)*group; h++ {
-			for i := range f.n {
-				q := query(h, i)
-				own := wide(f.q[(i*sh.Heads+h)*sh.Dim:][:sh.Dim], func(x []float64) { turn(x, i) })
-				var rows []oracleRow
-				for j := range i + 1 {
-					r := oracleRow{k: ks[j], v: vs[j], seen: reads(i, j) || near(i, j) && sees(i, j), bias: bias(h, i, j)}
-					if near(i, j) {
-						r.k, r.v, r.q = nearKs[j], nearVs[j], own
-						if i-j >= far.window {
-							r.q = q
-						}
-					} else {
-						if keySeals != nil {
-							r.k, r.scale, r.low = keySeals[j].x, keySeals[j].scale, keySeals[j].low
-						}
-						if valSeals != nil {
-							r.v, r.weight = valSeals[j].x, valSeals[j].weight
-						}
+		rows, biases := make([]*oracleRow, f.n), make([]float64, f.n)
+		for i := range f.n {
+			for j := range i + 1 {
+				rows[j] = nil
+				if near(i, j) && sees(i, j) {
+					if rows[j] = nearRows[j]; i-j >= far.window {
+						rows[j] = midRows[j]
 					}
-					rows = append(rows, r)
+				} else if reads(i, j) {
+					rows[j] = farRows[j]
 				}
-				f.softmax(t, out[(i*sh.Heads+h)*sh.VDim:][:sh.VDim], q, rows, scale*temper(h, i), h)
+			}
+			for h := kv * group; h < (kv+1)*group; h++ {
+				own := wide(f.q[(i*sh.Heads+h)*sh.Dim:][:sh.Dim], func(x []float64) { turn(x, i) })
+				for j := range i + 1 {
+					if rows[j] != nil {
+						biases[j] = bias(h, i, j)
+					}
+				}
+				f.softmax(t, out[(i*sh.Heads+h)*sh.VDim:][:sh.VDim], query(h, i), own, rows[:i+1], biases, scale*temper(h, i), h)
 			}
 		}
 	}
@@ -297,40 +326,59 @@ func (f *fixture) oracle(t testing.TB) []float64 {
 // oracleRow is a key and a value as a query reads them.
 type oracleRow struct {
 	k, v []float64
-	seen bool
-	q    []float64 // the query that reads it from the near store; nil: it is read from the store of all rows
-	bias float64
+	near bool // read from the near store
+	own  bool // by the query at its own position
 
 	scale, low []float64 // of the channels of a sealed key, which is in the codec's basis
-	weight     float64   // scale of a sealed value
+	weight     float64   // scale of a value that is multiplied as integers
 }
 
-// softmax is one query: o = Σ p·v / Σ p over the keys that it sees.
-func (f *fixture) softmax(t testing.TB, o, q []float64, rows []oracleRow, scale float64, head int) {
-	logits, high, sum, score := make([]float64, len(rows)), math.Inf(-1), 0.0, f.layer.Score
-	turnedQ := q
+// weighed gives a row the scale of its value that no Sealer told.
+func (r *oracleRow) weighed(unit func(v []float64) float64) *oracleRow {
+	if r.weight == 0 {
+		r.weight = unit(r.v)
+	}
+	return r
+}
+
+// units returns what tells the scale of a value that is multiplied as integers, 0 for others.
+func (f *fixture) units(t testing.TB) func(v []float64) float64 {
+	codec := f.layer.filled().Value
+	turn, levels := turner(t, codec, false), oracleLevels[codec.String()]
+	_, ints := f.integers()
+	return func(v []float64) (unit float64) {
+		if !ints {
+			return 0
+		}
+		for _, x := range turn(v) { // the row's largest value is so many of these
+			unit = max(unit, math.Abs(x)/levels)
+		}
+		return unit
+	}
+}
+
+// softmax is one query: o = Σ p·v / Σ p over the keys that it sees. It is q for all rows but those which it reads as own. Rows that it does not see are nil; their places count.
+func (f *fixture) softmax(t testing.TB, o, q, own []float64, rows []*oracleRow, biases []float64, scale float64, head int) {
+	ps, high, sum, score := make([]float64, len(rows)), math.Inf(-1), 0.0, f.layer.Score
+	exact, turnedQ := q, q
 	intKeys, intValues := f.integers()
-	l := f.layer.filled()
-	turn := func(x []float64) []float64 { return x }
 	if intKeys {
-		keys := turner(t, l.Key, true)
+		keys := turner(t, f.layer.filled().Key, true)
 		turnedQ = keys(q)
 		q = keys(rounded(turnedQ)) // the turns are their own inverses
-	}
-	if intValues {
-		turn = turner(t, l.Value, false)
 	}
 	if score.Sinks != nil {
 		high = float64(score.Sinks[head])
 	}
 	for j, r := range rows {
-		logits[j] = math.Inf(-1)
-		if !r.seen {
+		if r == nil {
 			continue
 		}
 		dot, q := 0.0, q
-		if r.q != nil {
-			q = r.q
+		if r.own {
+			q = own
+		} else if r.near {
+			q = exact
 		}
 		if r.scale != nil { // the query takes the scales, and is rounded then
 			scaled := make([]float64, len(q))
@@ -352,38 +400,37 @@ func (f *fixture) softmax(t testing.TB, o, q []float64, rows []oracleRow, scale 
 		if c := float64(score.Softcap); c != 0 {
 			dot = c * math.Tanh(dot/c)
 		}
-		dot += r.bias
-		logits[j], high = dot, max(high, dot)
+		if biases != nil {
+			dot += biases[j]
+		}
+		ps[j], high = dot, max(high, dot)
 	}
 	if score.Sinks != nil {
 		sum = math.Exp(float64(score.Sinks[head]) - high)
 	}
-	far := make([]float64, len(rows)) // weights of values that are integers, times the values' scales
-	ps, scales := make([]float64, len(rows)), make([]float64, len(rows))
-	for j, x := range logits {
-		if x != math.Inf(-1) {
-			ps[j] = math.Exp(x - high)
+	for j, r := range rows {
+		if r != nil {
+			ps[j] = math.Exp(ps[j] - high)
 			sum += ps[j]
 		}
-		if !intValues || rows[j].q != nil {
-			continue
-		}
-		if scales[j] = rows[j].weight; scales[j] != 0 {
-			far[j] = ps[j] * scales[j]
-			continue
-		}
-		for _, v := range turn(rows[j].v) { // the row's largest value is so many of these
-			scales[j] = max(scales[j], math.Abs(v)/oracleLevels[l.Value.String()])
-		}
-		far[j] = ps[j] * scales[j]
 	}
-	for j, p := range rounded(far) {
-		if scales[j] != 0 {
-			ps[j] = p / scales[j]
+	if intValues {
+		far := make([]float64, len(rows)) // weights of values that are integers, times the values' scales
+		for j, r := range rows {
+			if r != nil {
+				far[j] = ps[j] * r.weight
+			}
 		}
-		for d := range o {
-			if ps[j] != 0 {
-				o[d] += ps[j] * rows[j].v[d]
+		for j, p := range rounded(far) {
+			if r := rows[j]; r != nil && r.weight != 0 {
+				ps[j] = p / r.weight
+			}
+		}
+	}
+	for j, p := range ps {
+		if p != 0 {
+			for d, v := range rows[j].v {
+				o[d] += p * v
 			}
 		}
 	}
