@@ -15,7 +15,7 @@ import (
 var update = flag.Bool("update", false, "rewrite testdata/bits.txt")
 
 // TestBits: every CPU, with every implementation of the kernels that it has, gives the results whose hashes testdata/bits.txt
-// holds. The file was written by the generic implementation on amd64:
+// holds: every scheme with a span and codecs, every selector and every keeper. The file was written by the generic implementation on amd64:
 //
 //	go test ./attention -run TestBits -update
 func TestBits(t *testing.T) {
@@ -24,6 +24,13 @@ func TestBits(t *testing.T) {
 	for i, pos := range posTexts() {
 		span, kv := spanTexts()[i*5%len(spanTexts())], kvTexts()[i%len(kvTexts())]
 		texts = append(texts, "span="+span+" pos="+pos+" "+tempText(i)+kv)
+	}
+	plain := len(texts)
+	for i, text := range selectTexts() {
+		texts = append(texts, "pos=rope "+tempText(i)+kvTexts()[i*7%len(kvTexts())]+" layout=grow select="+text)
+	}
+	for i, text := range keepTexts() {
+		texts = append(texts, "pos=rope "+tempText(i)+keptTexts()[i*3%len(keptTexts())]+" keep="+text)
 	}
 	data, err := os.ReadFile(file)
 	if err != nil && !*update {
@@ -39,9 +46,13 @@ func TestBits(t *testing.T) {
 		ran = append(ran, name)
 		var got strings.Builder
 		for i, text := range texts {
-			f := newFixture(t, text, Shape{Heads: 3, KVHeads: 1, Dim: 32, VDim: 21}, 150, uint64(i)).withScore(float32(i%2*4), i%3 == 0)
-			r := f.runner(t, f.n, 100)
-			if err := r.all(steps{100, 45, 1}.cut(f.n)); err != nil {
+			sh, rows := Shape{Heads: 3, KVHeads: 1, Dim: 32, VDim: 21}, 150
+			if i >= plain { // tiles to choose from, and two places where rows go
+				sh, rows = Shape{Heads: 4, KVHeads: 2, Dim: 16, VDim: 17}, 275
+			}
+			f := newFixture(t, text, sh, rows, uint64(i)).withScore(float32(i%2*4), i%3 == 0)
+			r := f.runner(t, f.n, 200)
+			if err := r.all(steps{100, 45, 1, 1, 1, 1, 1, 100, 20, 1}.cut(f.n)); err != nil {
 				t.Fatal(err)
 			}
 			h := fnv.New64a()

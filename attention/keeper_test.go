@@ -28,18 +28,24 @@ func (s *state) holds(head int) (rows []int) {
 }
 
 // TestKeepers: every keeper with other parts keeps the rows that its oracle keeps and gives that oracle's results, with the
-// same bits in any steps, by any workers and after rewinds.
+// same bits in any steps, by any workers and after rewinds. TestLongKeepers takes every keeper with every pair of codecs.
 func TestKeepers(t *testing.T) {
+	t.Parallel()
+	every := 7 // shares no factor with the numbers of texts
+	if testing.Short() {
+		every = 13
+	}
+	keepersBy(t, every)
+}
+
+// keepersBy takes one in so many of the keepers with pairs of codecs.
+func keepersBy(t *testing.T, every int) {
 	const rows = 330
 	shapes := []Shape{{Heads: 3, KVHeads: 1, Dim: 16}, {Heads: 2, KVHeads: 2, Dim: 32, VDim: 20}, {Heads: 4, KVHeads: 2, Dim: 16, VDim: 7}}
 	poses := slices.DeleteFunc(posTexts(), func(pos string) bool { // biases are refused
 		return strings.HasPrefix(pos, "alibi") || strings.HasPrefix(pos, "t5") || strings.HasPrefix(pos, "fire")
 	})
 	spans := []string{"full", "full", "full+window(24)", "full"}
-	every := 5 // shares no factor with the numbers of texts
-	if testing.Short() {
-		every = 13
-	}
 	i, n, ran := 0, 0, map[string]bool{}
 	for _, keep := range keepTexts() {
 		for _, kv := range keptTexts() {

@@ -22,6 +22,7 @@ func selectTexts() (texts []string) {
 // TestSelectors: every selector with every span and each with several codecs chooses what the oracle chooses, and gives the same bits
 // however the rows are cut into steps, by any number of workers and after rewinds.
 func TestSelectors(t *testing.T) {
+	t.Parallel()
 	every := 23
 	if testing.Short() {
 		every = 61
@@ -31,7 +32,7 @@ func TestSelectors(t *testing.T) {
 
 // selectorsBy takes one pair of a selector and a span in so many.
 func selectorsBy(t *testing.T, every int) {
-	shapes := []Shape{{Heads: 3, KVHeads: 1, Dim: 16}, {Heads: 2, KVHeads: 2, Dim: 16, VDim: 20}, {Heads: 4, KVHeads: 1, Dim: 16, VDim: 7}}
+	shapes := []Shape{{Heads: 3, KVHeads: 1, Dim: 16}, {Heads: 2, KVHeads: 2, Dim: 16, VDim: 18}, {Heads: 4, KVHeads: 1, Dim: 16, VDim: 3}}
 	i, rows, unclear := 0, 0, 0
 	for _, text := range selectTexts() {
 		var read, seen int64
@@ -70,8 +71,19 @@ func selectorsBy(t *testing.T, every int) {
 	}
 }
 
-// TestSelectAll: what may read all gives the bits of a plan without a selector, with every span and codec. A ring is refused.
+// TestSelectAll: what may read all gives the bits of a plan without a selector, with every span and codec. A ring is refused. Budgets
+// take spans in turns; TestLongSelectAll has every budget with every span.
 func TestSelectAll(t *testing.T) {
+	t.Parallel()
+	every := 4 // shares no factor with three budgets, nor with what spans go round in
+	if testing.Short() {
+		every = 7
+	}
+	selectAll(t, every)
+}
+
+// selectAll takes one of so many selectors with a budget and a span.
+func selectAll(t *testing.T, every int) {
 	sh := Shape{Heads: 3, KVHeads: 1, Dim: 16}
 	i := 0
 	for _, k := range selectors.kinds {
@@ -84,8 +96,7 @@ func TestSelectAll(t *testing.T) {
 				text = "all"
 			}
 			for _, span := range spanTexts() {
-				i++
-				if testing.Short() && i%3 != 0 {
+				if i++; i%every != 0 {
 					continue
 				}
 				plan := fmt.Sprintf("span=%s %s", span, kvTexts()[i%len(kvTexts())])
@@ -118,22 +129,28 @@ func TestSelectAll(t *testing.T) {
 	}
 }
 
-// TestSelectPanels: choices of more tiles than a word has bits, and vectors of more than one panel.
+// TestSelectPanels: choices of more tiles than a word has bits, and vectors of more than one panel. Before each kind of steps others'
+// rows take their places, so that nothing is right because it was before.
 func TestSelectPanels(t *testing.T) {
+	t.Parallel()
 	const rows, from = 64*Tile + 150, 64*Tile - 100
 	for i, text := range selectTexts() {
 		if testing.Short() && i%3 != 0 {
 			continue
 		}
 		text = strings.Replace(strings.Replace(text, "dense=64", "dense=0", 1), "share=0.5", "share=0.1", 1)
-		f := newFixture(t, "kv=f32 select="+text, Shape{Heads: 2, KVHeads: 1, Dim: 4}, rows, 1)
+		f := newFixture(t, "kv=f32 select="+text, Shape{Heads: 2, KVHeads: 1, Dim: 4, VDim: 16}, rows, 1)
 		whole := f.runner(t, rows, rows)
 		if err := whole.all([]int{rows}); err != nil {
 			t.Fatal(err)
 		}
+		r := f.runner(t, rows, from)
+		if err := r.step(from); err != nil {
+			t.Fatal(err)
+		}
 		for _, chunk := range []int{1, 47, 200} {
-			r := f.runner(t, rows, from)
-			if err := r.all(append([]int{from}, steps{chunk}.cut(rows-from)...)); err != nil {
+			clear(r.out[from*2*16:])
+			if err := errors.Join(r.st.Rewind(from), r.feed(rows-from), r.st.Rewind(from), r.all(steps{chunk}.cut(rows-from))); err != nil {
 				t.Fatal(err)
 			}
 			if err := sameBits(r.out, whole.out); err != nil {
@@ -145,7 +162,8 @@ func TestSelectPanels(t *testing.T) {
 
 // TestSelectReads: as many tiles are read as the budget says.
 func TestSelectReads(t *testing.T) {
-	const rows = 1100
+	t.Parallel()
+	const rows = 700
 	last := ""
 	for _, text := range selectTexts() {
 		name, _, _ := strings.Cut(text, "(")
@@ -168,7 +186,7 @@ func TestSelectReads(t *testing.T) {
 			if name == "mass" {
 				extra = "p=1,"
 			}
-			f := newFixture(t, fmt.Sprintf("select=%s(%s%s)", name, extra, c.budget), Shape{Heads: 4, KVHeads: 2, Dim: 8}, rows, 1)
+			f := newFixture(t, fmt.Sprintf("select=%s(%s%s)", name, extra, c.budget), Shape{Heads: 4, KVHeads: 2, Dim: 8, VDim: 16}, rows, 1)
 			var want, all int64
 			for q := range rows {
 				n := q/Tile + 1
