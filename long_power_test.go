@@ -12,7 +12,8 @@ import (
 	"github.com/godwit-ai/godwit/internal/testmodel"
 )
 
-// TestLongPower measures what docs/POWER.md says: speed and processor time of the profiles, pressures and pinning, which take turns.
+// TestLongPower measures what docs/POWER.md says: speed and processor time of the profiles, pressures and pinning, which take turns;
+// fewer with -short.
 func TestLongPower(t *testing.T) {
 	ctx := context.Background()
 	kinds := []struct {
@@ -54,7 +55,11 @@ func TestLongPower(t *testing.T) {
 		}
 		results[i].s = s
 	}
-	for range 11 {
+	turns := 11
+	if testing.Short() {
+		turns = 3
+	}
+	for range turns {
 		for i := range kinds {
 			r := &results[i]
 			if err := r.s.Rewind(ctx, 64, nil); err != nil {

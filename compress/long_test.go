@@ -14,7 +14,7 @@ import (
 	"github.com/godwit-ai/godwit/internal/testmodel"
 )
 
-// TestLongWeighted: of ten layers of a real model at the same rank, weighted factors predict text that they were not calibrated on
+// TestLongWeighted: of three layers of a real model at the same rank, weighted factors predict text that they were not calibrated on
 // better than plain ones.
 func TestLongWeighted(t *testing.T) {
 	path := testmodel.Path(t, "smollm2:135m")
@@ -28,7 +28,7 @@ func TestLongWeighted(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer m.Close()
-		ids, err := m.Tokenize(string(book[300000:320000]), false)
+		ids, err := m.Tokenize(string(book[300000:310000]), false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +43,7 @@ func TestLongWeighted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	ids, err := m.Tokenize(string(book[:40000]), false)
+	ids, err := m.Tokenize(string(book[:16000]), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestLongWeighted(t *testing.T) {
 	var ppl [2]float64
 	for i, w := range [][][]int32{nil, windows} {
 		out := filepath.Join(t.TempDir(), "out.gguf")
-		o := compress.Options{Part: 0.8, Type: "Q4_1", Calibration: w, Keep: []string{"blk.?.*", "blk.2?.*"}}
+		o := compress.Options{Part: 0.8, Type: "Q4_1", Calibration: w, Keep: []string{"blk.?.*", "blk.1[3-9].*", "blk.2?.*"}}
 		r, err := compress.File(context.Background(), path, out, o)
 		if err != nil {
 			t.Fatal(err)
