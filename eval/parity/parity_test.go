@@ -191,10 +191,10 @@ func TestGreedy(t *testing.T) {
 	for _, name := range models {
 		t.Run(name, func(t *testing.T) {
 			ref := load(t, name)
-			g := compareGreedy(t, name, ref, true, len(ref.Greedy), 12)
+			g := compareGreedy(t, name, ref, true, len(ref.Greedy), 8)
 			g.checkExact(t)
 			t.Logf("exact: %+v", g)
-			g = compareGreedy(t, name, ref, false, len(ref.Greedy), 24)
+			g = compareGreedy(t, name, ref, false, len(ref.Greedy), 12)
 			g.checkFast(t)
 			t.Logf("fast: %+v", g)
 		})
