@@ -71,6 +71,7 @@ func farTexts() (texts []string) {
 
 // TestFar: far positions give what the papers' distances give, in every cut and after every rewind.
 func TestFar(t *testing.T) {
+	t.Parallel()
 	shapes := []Shape{{Heads: 3, KVHeads: 1, Dim: 16}, {Heads: 4, KVHeads: 2, Dim: 64}}
 	for i, text := range farTexts() {
 		if testing.Short() && i%5 != 0 {
