@@ -29,7 +29,7 @@ func benchSession(b *testing.B, kv string, sh Shape, maxLen, chunk, workers int)
 func BenchmarkPrefill(b *testing.B) {
 	const rows, chunk = 4096, 512
 	for name, sh := range benchShapes {
-		for _, kv := range codecs.names() {
+		for _, kv := range append(codecs.names(), "kivi(bits=3,rot)") {
 			for _, workers := range []int{1, 2} {
 				b.Run(fmt.Sprintf("%s/kv=%s/workers=%d", name, kv, workers), func(b *testing.B) {
 					r, done := benchSession(b, kv, sh, rows, chunk, workers)
