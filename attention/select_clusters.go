@@ -124,7 +124,7 @@ func (c clusters) round(dst, keys, dots []float32) {
 	}
 	for v := range c.of {
 		if size := &dst[v*(c.dim+1)+c.dim]; n[v] > 0 {
-			*size = float32(math.Log(float64(n[v])))
+			*size = float32(ln(float64(n[v])))
 		} else {
 			*size = none
 		}

@@ -244,7 +244,7 @@ func (j *job) exact(w *worker, head, q0, n, last int) {
 		}
 		vec.SoftTile(s, m.max, m.sum, m.f)
 		for r, sum := range m.sum {
-			w.prod[r*stride+t] = m.max[r] + float32(math.Log(float64(sum)))
+			w.prod[r*stride+t] = m.max[r] + float32(ln(float64(sum)))
 		}
 	}
 }

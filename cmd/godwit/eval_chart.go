@@ -31,6 +31,7 @@ func (p *planReport) plots() (all []*plot.Plot, err error) {
 			return nil, fmt.Errorf("the chart: %w", err)
 		}
 		found.Y.Min, found.Y.Max = 0, 105
+		found.Legend.Top = false // there the least is found
 		all = append(all, loss, found)
 	}
 	return all, nil
@@ -61,11 +62,23 @@ func (l *planLength) plot(title, label string, y func(r *planRow) (y, low, high 
 		dots.Color, dots.Shape, dots.Radius = plotutil.Color(i), plotutil.Shape(i), vg.Points(4)
 		bars.Color = plotutil.Color(i)
 		p.Add(bars, dots)
-		p.Legend.Add(planName(r.Edits), dots)
+		p.Legend.Add(elided(planName(r.Edits), legendRunes), dots)
 	}
 	p.X.Min = 0
 	p.X.Max *= 1.05
 	return p, nil
+}
+
+// legendRunes is as much of a plan as stands beside the points.
+const legendRunes = 36
+
+// elided cuts a text in the middle.
+func elided(text string, most int) string {
+	r := []rune(text)
+	if len(r) <= most {
+		return text
+	}
+	return string(r[:most/2]) + "…" + string(r[len(r)-most/2+1:])
 }
 
 //go:embed eval_page.html
