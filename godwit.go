@@ -25,6 +25,7 @@ var (
 	ErrCPU         = runtime.ErrCPU     // the environment's GODWIT_CPU names instructions that the machine does not have
 	ErrBLAS        = runtime.ErrBLAS    // the environment's GODWIT_BLAS names a library that cannot be loaded
 	ErrMemory      = runtime.ErrMemory  // a session does not fit into the budget; errors.As a *MemoryError
+	ErrSpill       = runtime.ErrSpill   // the file of Options.Spill could not be made, or the disk is full
 	ErrNoTokenizer = errors.New("the model file has no tokenizer: feed token ids instead")
 	ErrNoTemplate  = errors.New("the model file has no chat template: prompt with plain text, or name a template")
 )

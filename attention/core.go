@@ -11,6 +11,7 @@ import (
 // Core is an attention layer ready to run: immutable, shared by all sessions.
 type Core struct {
 	layer   Layer
+	grows   bool // every row has a slot of its own
 	shape   Shape
 	reach   Reach
 	pos     Positioner // nil: none
@@ -72,7 +73,9 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 	if n := len(l.Span); n != 1 && n != sh.KVHeads {
 		return clash(spanText(l.Span), sh, fmt.Errorf("%d spans for %d KV heads", n, sh.KVHeads))
 	}
-	if _, err := l.place(c.reach, 1<<30, 1); err != nil {
+	if p, err := l.place(c.reach, 1<<30, 1); err == nil {
+		c.grows = p.Slots() == tiles(1<<30)
+	} else {
 		if l.Keep != nil && !c.reach.Bounded {
 			return clash(l.Layout, l.Keep, err)
 		} else if l.Keep == nil {
@@ -190,6 +193,9 @@ func (c *Core) Run(out, q, k, v []float32, st seq.State, at *seq.Step) error {
 	defer at.Mem.Release(mark)
 	if s.kept != nil {
 		return s.pieces(job{out: out, q: q, k: k, v: v}, at)
+	}
+	if s.spill != nil {
+		return s.spilled(job{out: out, q: q, k: k, v: v}, at)
 	}
 	return s.run(job{out: out, q: q, k: k, v: v}, at)
 }

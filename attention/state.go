@@ -22,6 +22,7 @@ type state struct {
 	near     []byte    // [Slots/block, KVHeads, block] tiles of the near store, as in mem
 	places   []seq.Pos // [Slots, Tile] positions of keys; only for biases
 	mem      []byte    // [Slots/block, KVHeads, block] tiles of keys, each followed by its tile of values; the last block may be short
+	spill    seq.Spill // where mem is; nil: in memory
 	index    []byte    // [panels, KVHeads, vectors, width, panel] halves: what the selector knows of complete tiles
 	choices  []byte    // [words] bits, see Core.choiceAt: what rows that others go by have chosen
 	reads    int64     // tiles read, over rows and KV heads, of those that a selector chose from
@@ -52,14 +53,26 @@ func (c *Core) NewState(env *seq.Env) (seq.State, error) {
 		return b
 	}
 	vectors, choices := c.indexSize(maxLen)
-	s.mem, s.index, s.choices = alloc(size.far+size.near+size.kept), alloc(vectors), alloc(choices)
+	far := size.far
+	if c.grows && env.Spill != nil {
+		if s.spill, err = env.Spill(size.far); err != nil {
+			return nil, fmt.Errorf("attention layer %d: %d bytes of cache: %w", c.shape.Layer, size.far, err)
+		}
+		far = 0
+	}
+	mem := alloc(far + size.marks + size.near + size.kept)
+	s.index, s.choices = alloc(vectors), alloc(choices)
 	if err != nil {
 		return nil, err
 	}
-	s.mem, s.near = s.mem[:size.far], s.mem[size.far:]
-	if c.bias != nil {
-		s.places = floats[seq.Pos](s.mem[s.place.Slots()*c.slot(&c.coded):])
+	s.mem, mem = mem[:far], mem[far:]
+	if s.spill != nil {
+		s.mem = s.spill.Bytes()
 	}
+	if c.bias != nil {
+		s.places = floats[seq.Pos](mem[:size.marks])
+	}
+	s.near = mem[size.marks:]
 	if size.kept > 0 {
 		s.kept = c.newKept(s.near[size.near:], maxLen)
 	}
@@ -74,7 +87,17 @@ func (c *Core) Bytes(env *seq.Env) int64 {
 	}
 	maxLen, _ := limits(env)
 	vectors, choices := c.indexSize(maxLen)
-	return int64(size.far + size.near + size.kept + vectors + choices)
+	return int64(size.far + size.marks + size.near + size.kept + vectors + choices)
+}
+
+// Spilled returns the part of Bytes that a session with Env.Spill has in its file: the tiles of a layer that keeps every row where it
+// was written. What is overwritten again and again, as in a ring, stays in memory.
+func (c *Core) Spilled(env *seq.Env) int64 {
+	size, err := c.size(env)
+	if err != nil || !c.grows {
+		return 0
+	}
+	return int64(size.far)
 }
 
 func limits(env *seq.Env) (maxLen, maxChunk int) {
@@ -88,6 +111,7 @@ func limits(env *seq.Env) (maxLen, maxChunk int) {
 type sizes struct {
 	place, nearAt Placement
 	far, near     int
+	marks         int // positions of keys
 	kept          int // what a keeper knows of its rows
 }
 
@@ -100,7 +124,10 @@ func (c *Core) size(env *seq.Env) (s sizes, err error) {
 		return s, fmt.Errorf("attention layer %d: %s: %w", c.shape.Layer, c.layer.Layout, err)
 	}
 	fits := false
-	if s.far, fits = product(s.place.Slots(), c.slot(&c.coded)+c.marks()); fits && c.near != nil {
+	if _, fits = product(s.place.Slots(), c.slot(&c.coded)+c.marks()); fits {
+		s.far, s.marks = s.place.Slots()*c.slot(&c.coded), s.place.Slots()*c.marks()
+	}
+	if fits && c.near != nil {
 		if s.nearAt, err = (Ring{}).Place(c.nearReach(), maxLen, min(maxChunk, nearSlack)); err != nil {
 			return s, fmt.Errorf("attention layer %d: near rows: %w", c.shape.Layer, err)
 		}

@@ -46,6 +46,72 @@ func CreateSpill(path string, size int64) (*Block, error) {
 	return b, nil
 }
 
+// CreateSparse is CreateSpill in a directory, but the file takes no room on the disk before Reserve (on Windows it takes all at once).
+func CreateSparse(dir string, size int64) (*Block, error) {
+	b, err := createSparse(dir, size)
+	if err != nil {
+		return nil, fmt.Errorf("mmap: spill file in %s: %w", dir, err)
+	}
+	return b, nil
+}
+
+func createSparse(dir string, size int64) (*Block, error) {
+	if size <= 0 || size > math.MaxInt-int64(pageSize) {
+		return nil, fmt.Errorf("%w: %d bytes", ErrBounds, size)
+	}
+	f, err := createUnnamed(dir)
+	if err != nil {
+		return nil, err
+	}
+	var data []byte
+	if err = f.Truncate(size); err == nil {
+		data, err = mapFile(f, 0, int(size), true)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &Block{file: f, data: data}, nil
+}
+
+// Reserve gives n bytes from off of a sparse spill file, nothing of which was written yet, room on the disk. Where the system cannot
+// do that, zeros are written. So a full disk is an error here, and not a fault when they are written.
+func (b *Block) Reserve(off, n int) error {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	err := b.reserve(off, n)
+	if err != nil {
+		return fmt.Errorf("mmap: reserve: %w", err)
+	}
+	return nil
+}
+
+func (b *Block) reserve(off, n int) error {
+	switch {
+	case b.freed:
+		return ErrClosed
+	case b.file == nil:
+		return fmt.Errorf("%w: anonymous memory", errors.ErrUnsupported)
+	case off < 0 || n < 0 || off > len(b.data) || n > len(b.data)-off:
+		return fmt.Errorf("%w: %d bytes at %d of %d", ErrBounds, n, off, len(b.data))
+	case n == 0:
+		return nil
+	}
+	err := fill(b.file, int64(off), int64(off+n))
+	if !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	zeros := make([]byte, min(n, 1<<16))
+	for end := off + n; off < end; {
+		k, err := b.file.WriteAt(zeros[:min(len(zeros), end-off)], int64(off))
+		if err != nil {
+			return err
+		}
+		off += k
+	}
+	return nil
+}
+
 func createSpill(path string, size int64) (b *Block, err error) {
 	if size <= 0 {
 		return nil, fmt.Errorf("%w: %d bytes", ErrBounds, size)
@@ -146,6 +212,28 @@ func (b *Block) Advise(a Advice, off, n int) error {
 			return err
 		}
 		return drop(b.file, p, int64(cap(b.data)-cap(p)))
+	})
+}
+
+// Flush has the system begin to write the pages of n bytes from off to a spill file, n 0 up to the end, and does not wait: what is
+// written can leave memory at any time without further work.
+func (b *Block) Flush(off, n int) error {
+	return b.with("flush", off, n, true, func(p []byte) error {
+		if b.file == nil {
+			return nil
+		}
+		return flush(b.file, p, int64(cap(b.data)-cap(p)))
+	})
+}
+
+// Away takes the pages of n bytes from off, n 0 up to the end, of a spill file out of the process's memory, without waiting for the
+// disk. The system keeps them in its file cache as long as it has room, and then coming back costs no reading.
+func (b *Block) Away(off, n int) error {
+	return b.with("away", off, n, true, func(p []byte) error {
+		if b.file == nil {
+			return fmt.Errorf("%w: anonymous memory", errors.ErrUnsupported)
+		}
+		return advise(p, Drop)
 	})
 }
 

@@ -5,6 +5,8 @@ package mmap
 import (
 	"errors"
 	"os"
+
+	"golang.org/x/sys/unix"
 )
 
 func adviseHuge([]byte) error { return nil }
@@ -15,3 +17,7 @@ func zeroPages([]byte) bool { return false }
 func drop(_ *os.File, b []byte, _ int64) error { return advise(b, Drop) }
 
 func reserve(*os.File, int64, int64) error { return errors.ErrUnsupported }
+
+func fill(*os.File, int64, int64) error { return errors.ErrUnsupported }
+
+func flush(_ *os.File, b []byte, _ int64) error { return unix.Msync(b, unix.MS_ASYNC) }

@@ -1,6 +1,7 @@
 package mmap
 
 import (
+	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -19,3 +20,8 @@ func reserve(f *os.File, from, to int64) error {
 	return unix.FcntlFstore(f.Fd(), unix.F_PREALLOCATE, &unix.Fstore_t{
 		Flags: unix.F_ALLOCATEALL, Posmode: unix.F_PEOFPOSMODE, Length: to - from})
 }
+
+// fill cannot: F_PREALLOCATE allocates at the end of a file, and not in its holes.
+func fill(*os.File, int64, int64) error { return errors.ErrUnsupported }
+
+func flush(_ *os.File, b []byte, _ int64) error { return unix.Msync(b, unix.MS_ASYNC) }

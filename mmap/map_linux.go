@@ -35,3 +35,15 @@ func reserve(f *os.File, from, to int64) error {
 		}
 	}
 }
+
+// fill allocates the blocks of a hole.
+func fill(f *os.File, from, to int64) error { return reserve(f, from, to) }
+
+// flush begins to write dirty pages: msync(MS_ASYNC) does nothing here.
+func flush(f *os.File, b []byte, off int64) error {
+	err := unix.SyncFileRange(int(f.Fd()), off, int64(len(b)), unix.SYNC_FILE_RANGE_WRITE)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return nil // the system writes them when it wants to
+	}
+	return err
+}

@@ -39,6 +39,10 @@ func zeroPages([]byte) bool { return false }
 
 func reserve(*os.File, int64, int64) error { return errors.ErrUnsupported }
 
+func fill(*os.File, int64, int64) error { return errors.ErrUnsupported }
+
+func flush(*os.File, []byte, int64) error { return nil }
+
 func createUnnamed(string) (*os.File, error) { return nil, errors.ErrUnsupported }
 
 func resident([]byte) (int64, error) { return 0, errors.ErrUnsupported }

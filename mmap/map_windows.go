@@ -97,6 +97,11 @@ func drop(_ *os.File, b []byte, _ int64) error { return advise(b, Drop) }
 // reserve has nothing to do: without FSCTL_SET_SPARSE, SetEndOfFile allocates.
 func reserve(*os.File, int64, int64) error { return nil }
 
+// fill has nothing to do, for the same reason.
+func fill(*os.File, int64, int64) error { return nil }
+
+func flush(_ *os.File, b []byte, _ int64) error { return syncMap(b) } // which does not wait for the disk
+
 // createUnnamed returns a file that is deleted when it is closed.
 func createUnnamed(dir string) (*os.File, error) {
 	f, err := os.CreateTemp(dir, "godwit-spill-*")

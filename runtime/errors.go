@@ -16,8 +16,9 @@ var (
 	ErrInUse  = errors.New("the model is in use by sessions")
 	ErrEmpty  = errors.New("the session has no tokens to continue from")
 	ErrPower  = errors.New("no such power profile")
-	ErrCPU    = cpu.ErrLevel    // the environment's GODWIT_CPU names instructions that the machine does not have
-	ErrBLAS   = blas.ErrLibrary // the environment's GODWIT_BLAS names a library that cannot be loaded
+	ErrCPU    = cpu.ErrLevel                                   // the environment's GODWIT_CPU names instructions that the machine does not have
+	ErrBLAS   = blas.ErrLibrary                                // the environment's GODWIT_BLAS names a library that cannot be loaded
+	ErrSpill  = errors.New("the file of the session's caches") // could not be made, or grow: the disk may be full; see Options.Spill
 	// ErrMemory is matched by every *MemoryError.
 	ErrMemory = errors.New("the memory budget is too small")
 	// ErrContext is matched by every *ContextError.

@@ -19,6 +19,7 @@ type Memory struct {
 	Rows    int // logits held at once, in rows of the vocabulary: what Each has in a step, and drafts of a step and one
 
 	Mapped    int64      // the model's files: pages that the system may drop, not in the total
+	Spill     int64      // the session's file, see Options.Spill: likewise; 0: none
 	KV        []KVMemory // keys and values, by groups of layers that are alike
 	Scratch   int64      // activations of a step, of which WorkersPart is the workers' own
 	Logits    int64
@@ -35,7 +36,8 @@ type Memory struct {
 type KVMemory struct {
 	Layers   []int // indices of attention layers
 	PerToken int64 // bytes of a token, in all of them
-	Bytes    int64 // of the whole session
+	Bytes    int64 // of the whole session, in memory
+	Spill    int64 // in its file
 }
 
 // MemoryPart is a part of the total.
@@ -201,6 +203,9 @@ func (z *sizer) memory(chunk, rows int) Memory {
 	p := Memory{Context: z.at.MaxLen, Chunk: chunk, Rows: rows, Mapped: z.m.FileBytes(), Logits: z.logits(rows + 1), Text: z.m.textBytes(),
 		Scratch: paged(z.scratch(chunk)), Workers: int64(z.at.Workers) * perThread}
 	p.KV = z.m.kv(z.at.MaxLen, chunk)
+	for _, g := range p.KV {
+		p.Spill += g.Spill
+	}
 	z.at.N = chunk
 	p.Stream = int64(z.at.MaxLen)*perToken + lookupBytes(z.at.MaxLen) + int64(chunk)*16 + z.m.net.Heap(&z.at)
 	if z.m.net.NeedsSurprise() {
@@ -224,7 +229,11 @@ func paged(n int64) int64 {
 
 // kv groups the caches of a session by layers that are alike.
 func (m *Model) kv(context, chunk int) (groups []KVMemory) {
-	whole := m.net.StateBytes(&seq.Env{MaxLen: context, MaxChunk: chunk})
+	env := seq.Env{MaxLen: context, MaxChunk: chunk}
+	whole, file := m.net.StateBytes(&env), []int64(nil)
+	if m.spill != "" {
+		file = m.net.Spilled(&env)
+	}
 	tile := m.net.StateBytes(&seq.Env{MaxLen: tileRows, MaxChunk: 1})
 	at := map[string]int{}
 	for i, b := range whole {
@@ -242,6 +251,9 @@ func (m *Model) kv(context, chunk int) (groups []KVMemory) {
 		groups[g].PerToken += tile[i] / tileRows
 		if b < 0 {
 			b = impossible
+		} else if m.spill != "" {
+			groups[g].Spill += paged(file[i])
+			b -= file[i]
 		}
 		groups[g].Bytes += paged(b)
 	}

@@ -33,6 +33,14 @@ type Options struct {
 	// drop, and what else the process holds do not count. Results are the same to the bit.
 	Memory int64
 
+	// Spill is a folder for the caches of sessions, "": none. Of layers that keep every row, keys and values then live in a file there,
+	// which has no name, so that it vanishes with the session or the process (on Windows it has a name until then). Its pages
+	// are the system's to write out and to drop: only Memory's rest counts, and with Memory they leave the process's memory as soon as
+	// there is more than that. Rows are written once, a few hundred at a time; Stats.SpillWritten counts them. The disk's room is taken
+	// as the session grows (on Windows at once); when there is none, a Feed fails with an ErrSpill and leaves the session as it was.
+	// Results are the same to the bit.
+	Spill string
+
 	ThreadsFile string // where measured numbers are remembered; "": godwit/threads.json in the user's folder for caches
 }
 
@@ -48,8 +56,9 @@ type Model struct {
 
 	machine   *topo.Machine
 	threadsBy ThreadsBy
-	budget    int64 // Options.Memory
-	heap      int64 // what parsed metadata, the network, a tokenizer and a sampler hold; and the file, unless it is mapped
+	budget    int64  // Options.Memory
+	spill     string // Options.Spill
+	heap      int64  // what parsed metadata, the network, a tokenizer and a sampler hold; and the file, unless it is mapped
 
 	paceMu sync.Mutex
 	pacing pacing
@@ -148,7 +157,7 @@ func build(files []*mmap.File, o Options) (m *Model, err error) {
 		return nil, m.explain(err)
 	}
 	threads, by := m.threads(o, m.machine)
-	m.threadsBy, m.budget = by, o.Memory
+	m.threadsBy, m.budget, m.spill = by, o.Memory, o.Spill
 	m.heap = m.textBytes() + m.netBytes()
 	if o.NoMap {
 		m.heap += m.FileBytes()

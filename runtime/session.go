@@ -39,6 +39,7 @@ type Session struct {
 	env   seq.Env
 	plan  Memory
 	pages []*mmap.Block
+	spill *spill // nil: all is in memory
 	exact bool
 
 	step     seq.Step  // of the pass in progress; here, so that a pass allocates nothing
@@ -63,10 +64,14 @@ func (m *Model) NewSession(o SessionOptions) (*Session, error) {
 	s := &Session{m: m, plan: p, env: seq.Env{MaxLen: p.Context, MaxChunk: p.Chunk}, exact: o.Exact,
 		pos: make([]seq.Pos, p.Chunk), logits: make([]float32, m.Info.Vocab)}
 	s.env.Alloc = s.alloc
+	err = s.newSpill()
 	if m.net.NeedsSurprise() {
 		s.newSurprise()
 	}
-	scratch, err := s.alloc(int(p.Scratch))
+	var scratch []byte
+	if err == nil {
+		scratch, err = s.alloc(int(p.Scratch))
+	}
 	if err == nil {
 		s.mem.Use(scratch)
 		s.state, err = m.net.NewState(&s.env)

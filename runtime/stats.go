@@ -24,6 +24,7 @@ type Stats struct {
 	Anon           int64  // anonymous memory of the process now; 0 where the system does not tell
 	TilesRead      int64  // tiles of the past that rows have read in layers with a selector, over rows and KV heads
 	TilesSeen      int64  // of as many that they saw; 0 without selectors
+	SpillWritten   int64  // bytes of rows that were stored in the session's file, rows that were rewound too
 	LogitsHash     string // of the last logits: equal hashes mean equal bits
 }
 
@@ -69,6 +70,9 @@ func (s *Session) Stats() Stats {
 	if s.state != nil {
 		st.KVBytes = s.state.Bytes()
 		st.TilesRead, st.TilesSeen = s.state.Reads()
+	}
+	if s.spill != nil {
+		st.SpillWritten = s.spill.written
 	}
 	st.ScratchBytes = s.mem.Bytes() + s.ahead.bytes() + s.surprise.bytes()
 	st.WeightBytes = s.m.Info.WeightBytes

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"unicode"
 
 	"github.com/spf13/cobra"
@@ -41,6 +42,7 @@ type app struct {
 	ctx     int
 	exact   bool
 	memory  bytesFlag // 0: no budget
+	spill   string    // folder of caches; "": memory
 	started int64     // bytes of the program without a model; 0: not asked for yet
 
 	onInterrupt atomic.Pointer[func()] // what an interrupt stops instead of the program; nil: the program
@@ -118,6 +120,8 @@ func (a *app) engineFlags(c *cobra.Command) {
 	f.StringVar(&a.power, "power", godwit.PowerBalanced.String(), "`PROFILE`: performance, balanced, or background (little cores or few threads, 30% of the time)")
 	f.BoolVar(&a.exact, "exact", false, "float32 activations throughout, and a float32 cache if there is no --plan (smollm2:135m: half as fast in reading, a quarter in generating)")
 	f.Var(&a.memory, "memory", "keep to a `SIZE` of anonymous memory, e.g. 300MiB, with shorter steps; 0: no limit (godwit plan tells)")
+	f.StringVar(&a.spill, "spill", "", "keep keys and values in a file in the folder `DIR`, which vanishes with the program, for texts longer than memory")
+	c.MarkFlagDirname("spill")
 	c.ValidArgsFunction = completeModel
 }
 
@@ -125,6 +129,9 @@ func (a *app) engineFlags(c *cobra.Command) {
 func (a *app) check() error {
 	if a.ctx < 0 || a.ctx > runtime.MaxContext {
 		return usage("--ctx %d is not a number of tokens from 1 to %d, or 0", a.ctx, runtime.MaxContext)
+	}
+	if a.spill != "" && !isDir(a.spill) {
+		return usage("--spill %s: there is no such folder", a.spill)
 	}
 	if _, err := a.powerProfile(); err != nil {
 		return usage("--power %w", err)
@@ -186,7 +193,7 @@ func (a *app) openPlan(path, plan string) (*godwit.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := godwit.Options{Plan: plan, Threads: a.threads, Memory: memory}
+	o := godwit.Options{Plan: plan, Threads: a.threads, Memory: memory, Spill: a.spill}
 	if o.Threads == 0 {
 		o.Threads = godwit.ThreadsMeasured
 	}
@@ -343,6 +350,8 @@ func sentence(err error) string {
 		text += fmt.Sprintf("; give --memory more, or --ctx %d", memory.MaxContext)
 	case errors.As(err, &memory):
 		text += "; give --memory more"
+	case errors.Is(err, godwit.ErrSpill) && errors.Is(err, syscall.ENOSPC):
+		text += "; give --spill a folder on a disk that has room, or --ctx less"
 	case errors.Is(err, eval.ErrShort):
 		text += "; give --ctx less, or a longer text"
 	case errors.As(err, &plan), errors.Is(err, attention.ErrCompose):

@@ -103,6 +103,7 @@ type statsJSON struct {
 	PeakRSS         int64   `json:"peak_rss_bytes"`
 	Anon            int64   `json:"anon_bytes"`
 	KV              int64   `json:"kv_bytes"`
+	Spilled         int64   `json:"spill_written_bytes"`
 	LogitsHash      string  `json:"logits_hash"`
 	Drafted         int     `json:"drafted_tokens"`
 	Accepted        int     `json:"accepted_tokens"` // of the drafted ones
@@ -111,7 +112,7 @@ type statsJSON struct {
 // statsOf makes the report of an answer whose prompt was begun at start.
 func statsOf(st godwit.Stats, prompt int, r *answer, start time.Time) statsJSON {
 	s := statsJSON{PromptTokens: prompt, GeneratedTokens: len(r.ids), PrefillTPS: st.PrefillTPS(), DecodeTPS: st.DecodeTPS(),
-		DecodeGBps: st.DecodeGBps(), PeakRSS: st.PeakRSS, Anon: st.Anon, KV: st.KVBytes, LogitsHash: st.LogitsHash,
+		DecodeGBps: st.DecodeGBps(), PeakRSS: st.PeakRSS, Anon: st.Anon, KV: st.KVBytes, Spilled: st.SpillWritten, LogitsHash: st.LogitsHash,
 		Drafted: st.DraftedTokens, Accepted: st.AcceptedTokens}
 	if !r.first.IsZero() {
 		s.TTFT = float64(r.first.Sub(start).Microseconds()) / 1e3
@@ -125,6 +126,10 @@ func (s statsJSON) String() string {
 	if s.Drafted > 0 {
 		drafts = fmt.Sprintf(", %d of %d drafts right", s.Accepted, s.Drafted)
 	}
-	return fmt.Sprintf("%d prompt tokens at %.0f tok/s, first token after %.0f ms; %d generated at %.1f tok/s%s, %.1f GB/s; peak %s; logits %s",
-		s.PromptTokens, s.PrefillTPS, s.TTFT, s.GeneratedTokens, s.DecodeTPS, drafts, s.DecodeGBps, size(s.PeakRSS), s.LogitsHash)
+	spilled := ""
+	if s.Spilled > 0 {
+		spilled = fmt.Sprintf(", %s written to the file of --spill", size(s.Spilled))
+	}
+	return fmt.Sprintf("%d prompt tokens at %.0f tok/s, first token after %.0f ms; %d generated at %.1f tok/s%s, %.1f GB/s; peak %s%s; logits %s",
+		s.PromptTokens, s.PrefillTPS, s.TTFT, s.GeneratedTokens, s.DecodeTPS, drafts, s.DecodeGBps, size(s.PeakRSS), spilled, s.LogitsHash)
 }

@@ -24,6 +24,7 @@ type planJSON struct {
 	Chunk     int            `json:"chunk"`
 	Rows      int            `json:"logit_rows"`
 	Mapped    int64          `json:"mapped_bytes"` // not in the total
+	Spill     int64          `json:"spill_bytes"`  // likewise
 	KV        []planKV       `json:"kv"`
 	Parts     planParts      `json:"parts"`
 	Total     int64          `json:"total_bytes"`
@@ -38,6 +39,7 @@ type planKV struct {
 	Plan     string `json:"plan"`
 	PerToken int64  `json:"bytes_per_token"`
 	Bytes    int64  `json:"bytes"`
+	Spill    int64  `json:"spill_bytes"`
 }
 
 type planParts struct {
@@ -65,7 +67,7 @@ func (a *app) planCommand() *cobra.Command {
 		Short: "Tell what memory running a model takes, before it runs",
 		Long: `Tell what memory a session of --ctx tokens takes, part by part, before anything is loaded: the keys and values of the layers,
 the scratch of a step, logits, tokenizer, workers. Only anonymous memory counts: the model file is mapped, and the system may
-drop its pages and read them again.
+drop its pages and read them again. With --spill DIR so are keys and values, of layers that keep every row, in a file there.
 
 With --memory it tells whether that fits, in steps of how many rows a prompt is read then, and the longest context and the most
 rows a step that would fit. The other commands take --memory too and keep to it; their output is the same to the bit.`,
@@ -159,9 +161,10 @@ func (a *app) planLimits(r *planJSON, path string, budget bytesFlag, usual int) 
 func (r *planJSON) fill(m *godwit.Model, program int64) {
 	p, layers := r.reference, m.Info().Plan.Layers
 	r.Ctx, r.Chunk, r.Rows, r.Mapped = p.Context, p.Chunk, p.Rows, p.Mapped
+	r.Spill = p.Spill
 	r.KV = []planKV{}
 	for _, g := range p.KV {
-		kv := planKV{Layers: layerRanges(g.Layers), PerToken: g.PerToken, Bytes: g.Bytes}
+		kv := planKV{Layers: layerRanges(g.Layers), PerToken: g.PerToken, Bytes: g.Bytes, Spill: g.Spill}
 		if first := g.Layers[0]; first < len(layers) {
 			kv.Plan = layers[first].String()
 		}
@@ -180,9 +183,16 @@ func (a *app) showPlan(r *planJSON) error {
 		fmt.Fprintf(w, "%s\t%s\n", printable(k), printable(fmt.Sprintf(format, args...)))
 	}
 	row("mapped", "%s of %s, which the system may drop and read again: not counted", size(r.Mapped), r.Model)
+	if r.Spill > 0 {
+		row("spill file", "%s when the session is full, which the system may write out and drop: not counted", size(r.Spill))
+	}
 	row("session", "%d tokens, read in steps of %d rows", r.Ctx, r.Chunk)
 	for _, kv := range r.KV {
-		row("KV, layers "+kv.Layers, "%s: %s a token (%s)", size(kv.Bytes), size(kv.PerToken), kv.Plan)
+		file := ""
+		if kv.Spill > 0 {
+			file = fmt.Sprintf(", and %s in the file", size(kv.Spill))
+		}
+		row("KV, layers "+kv.Layers, "%s%s: %s a token (%s)", size(kv.Bytes), file, size(kv.PerToken), kv.Plan)
 	}
 	scratch := ""
 	if r.Threads > 1 {

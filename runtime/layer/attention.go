@@ -24,6 +24,9 @@ func (a *Attention) NewState(env *seq.Env) (seq.State, error) { return a.Core.Ne
 // Bytes returns the memory of a session's full cache, or a negative number when the session is not possible.
 func (a *Attention) Bytes(env *seq.Env) int64 { return a.Core.Bytes(env) }
 
+// Spilled returns the part of Bytes that a session with a file has there.
+func (a *Attention) Spilled(env *seq.Env) int64 { return a.Core.Spilled(env) }
+
 // Until returns how many rows of a step from row first on come before one for which the cache forgets others.
 func (a *Attention) Until(first int) int { return a.Core.Until(first) }
 

@@ -85,6 +85,24 @@ func (n *Net) StateBytes(env *seq.Env) []int64 {
 	return list
 }
 
+// Spilled returns the part of StateBytes that goes into a file when the session has one.
+func (n *Net) Spilled(env *seq.Env) []int64 {
+	var list []int64
+	for i := range n.Stack {
+		if _, ok := n.Stack[i].Op.(sizer); ok {
+			var b int64
+			if s, ok := n.Stack[i].Op.(spiller); ok {
+				b = s.Spilled(env)
+			}
+			list = append(list, b)
+		}
+	}
+	return list
+}
+
+// spiller is an operation whose state may live in a file.
+type spiller interface{ Spilled(env *seq.Env) int64 }
+
 // Scratch returns the bytes of the arena that a step takes at most, whichever of its rows are wanted.
 func (n *Net) Scratch(at *seq.StepSize) int64 {
 	var mem seq.Sizer

@@ -1,0 +1,99 @@
+package runtime
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/godwit-ai/godwit/mmap"
+	"github.com/godwit-ai/godwit/seq"
+)
+
+// spill is the file of a session's caches, a part for each layer.
+type spill struct {
+	block   *mmap.Block
+	cut     int   // bytes handed out as parts
+	room    int64 // bytes that the process may have mapped between steps of layers
+	mapped  int64 // that it has at most
+	written int64
+}
+
+// part is a layer's.
+type part struct {
+	*spill
+	off      int // in the file
+	n        int
+	reserved int // bytes that the disk has room for
+	flushed  int // bytes that the system was told to write
+	mapped   int // bytes of spill.mapped
+}
+
+// newSpill makes the session's file, if it is to have one.
+func (s *Session) newSpill() error {
+	if s.m.spill == "" || s.plan.Spill == 0 {
+		return nil
+	}
+	b, err := mmap.CreateSparse(s.m.spill, s.plan.Spill)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrSpill, err)
+	}
+	s.pages = append(s.pages, b)
+	s.spill = &spill{block: b, room: math.MaxInt64}
+	if s.m.budget > 0 {
+		s.spill.room = max(0, s.m.budget-s.plan.Total())
+	}
+	s.env.Spill = s.spill.part
+	return nil
+}
+
+// part hands out the next n bytes.
+func (s *spill) part(n int) (seq.Spill, error) {
+	p := &part{spill: s, off: s.cut, n: n}
+	s.cut += int(paged(int64(n)))
+	if s.cut > len(s.block.Bytes()) {
+		return nil, fmt.Errorf("%w: %d bytes are more than were planned", ErrSpill, n)
+	}
+	return p, nil
+}
+
+// Bytes implements seq.Spill.
+func (p *part) Bytes() []byte { return p.block.Bytes()[p.off:][:p.n:p.n] }
+
+// Reserve implements seq.Spill.
+func (p *part) Reserve(n int) error {
+	if n <= p.reserved {
+		return nil
+	}
+	if err := p.block.Reserve(p.off+p.reserved, n-p.reserved); err != nil {
+		return fmt.Errorf("%w: %w", ErrSpill, err)
+	}
+	p.reserved = n
+	return nil
+}
+
+// Ran implements seq.Spill. Which layers stay mapped when there is not room for all does not change from step to step: they are the
+// ones that came first, and the others leave after each of theirs.
+func (p *part) Ran(used, done, written int) error {
+	p.written += int64(written)
+	if done > p.flushed {
+		if err := p.block.Flush(p.off+p.flushed, done-p.flushed); err != nil {
+			return fmt.Errorf("%w: %w", ErrSpill, err)
+		}
+	}
+	p.flushed = done
+	p.spill.mapped += int64(used - p.mapped)
+	p.mapped = used
+	if p.spill.mapped > p.room && used > 0 {
+		if err := p.block.Away(p.off, used); err != nil {
+			return fmt.Errorf("%w: %w", ErrSpill, err)
+		}
+		p.spill.mapped -= int64(used)
+		p.mapped = 0
+	}
+	return nil
+}
+
+// Cold implements seq.Spill.
+func (p *part) Cold() bool { return false }
+
+// Want implements seq.Spill.
+func (p *part) Want(off, n int) { p.block.Advise(mmap.WillNeed, p.off+off, n) }

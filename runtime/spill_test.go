@@ -1,0 +1,80 @@
+package runtime
+
+import (
+	"context"
+	"testing"
+)
+
+// TestSpill: the same logits to the bit with caches in a file, whatever the layouts and codecs, in steps of any number of rows and after
+// rewinds; and as many bytes counted as rows were stored.
+func TestSpill(t *testing.T) {
+	ctx := context.Background()
+	spilled := 0
+	for _, name := range []string{"llama", "gemma3"} {
+		path := tinyFile(t, name)
+		for i, plan := range []string{"", "kv=q8_0", "kv=q4 layout=grow", "kv=kivi(bits=3)", "pos=alibi kv=f32", "span=window(40)",
+			"span=sinks(4)+window(100) layout=grow", "span=full keep=h2o(70,every=64)", "span=full layout=grow kv=q8_0 select=recycle(k=1,dense=0)",
+			"span=full layout=grow select=bounds(k=1,local=1,dense=0)"} {
+			var want []string
+			var held int64
+			for _, o := range []Options{{}, {Spill: t.TempDir()}, {Spill: t.TempDir(), Memory: 1}} {
+				o.Plan, o.Threads = plan, 1+i%3
+				budget := o.Memory > 0
+				o.Memory = 0
+				m := tinyModel(t, path, o)
+				if budget {
+					m.budget = m.sizer(700, false).memory(1, 1).Total() + 20<<10
+				}
+				ids := make([]int32, 680)
+				for i := range ids {
+					ids[i] = int32(i * i % 31 * 13 % m.Info.Vocab)
+				}
+				s, err := m.NewSession(SessionOptions{Context: 700, Chunk: 150})
+				if err != nil {
+					t.Fatalf("%s %s: %v", name, plan, err)
+				}
+				var hashes []string
+				feed := func(ids []int32) {
+					t.Helper()
+					if err := s.Feed(ctx, ids, nil); err != nil {
+						t.Fatalf("%s %s: %v", name, plan, err)
+					}
+					hashes = append(hashes, s.Stats().LogitsHash)
+				}
+				feed(ids[:300])
+				feed(ids[300:301])
+				feed(ids[301:610])
+				for _, n := range []int{600, 200, 0} {
+					if err := s.Rewind(ctx, n, nil); err != nil {
+						t.Fatal(err)
+					}
+					feed(ids[n:])
+				}
+				st := s.Stats()
+				if want == nil {
+					want, held = hashes, st.KVBytes
+				}
+				for i := range want {
+					if hashes[i] != want[i] {
+						t.Fatalf("%s %s, %+v: logits %d are others", name, plan, o, i)
+					}
+				}
+				if st.KVBytes != held && !budget { // which may have made rings smaller
+					t.Errorf("%s %s, %+v: %d bytes of caches, without a file %d", name, plan, o, st.KVBytes, held)
+				}
+				if got := s.plan.Spill > 0; got != (st.SpillWritten > 0) || o.Spill == "" && got {
+					t.Errorf("%s %s, %+v: a file of %d bytes, %d written", name, plan, o, s.plan.Spill, st.SpillWritten)
+				}
+				if s.plan.Spill > 0 {
+					spilled++
+				}
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	if spilled < 30 {
+		t.Errorf("only %d sessions had a file", spilled)
+	}
+}
