@@ -57,6 +57,11 @@ func (p Plan) Edit(text string) (Plan, error) {
 	}
 }
 
+// Bounded reports whether every layer sees but its first rows and its last ones: then a text may be of any length.
+func (p Plan) Bounded() bool {
+	return !slices.ContainsFunc(p.Layers, func(l Layer) bool { return !l.filled().reach().Bounded })
+}
+
 // group reads and applies [selector ":"] {key "=" value}.
 func (p Plan) group(r *planReader) error {
 	which, err := r.selector(len(p.Layers))

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/godwit-ai/godwit"
+	"github.com/godwit-ai/godwit/mmap"
 )
 
 // Protocol says how a long text is cut into windows.
@@ -37,7 +39,30 @@ type Result struct {
 	Tokens int     // scored
 	// ReadShare is the part of their past that tokens have read in the layers whose plan has a selector; 1 without.
 	ReadShare float64
+
+	Quarters     []Quarter // of windows of Quartered tokens and more, which tell whether the end of a long text is like its beginning; else nil
+	AnonPeak     int64     // most memory of the process seen that is no file's pages; 0 where the system does not tell
+	SpillWritten int64     // see godwit.Stats
 }
+
+// Quarter is a quarter of the positions of windows.
+type Quarter struct {
+	Fed    int           // tokens read
+	Time   time.Duration // that took
+	Tokens int           // scored
+	NLL    float64       // mean of these
+}
+
+// TPS returns the tokens read per second.
+func (q Quarter) TPS() float64 {
+	if q.Time <= 0 {
+		return 0
+	}
+	return float64(q.Fed) / q.Time.Seconds()
+}
+
+// Quartered is the least tokens of a window whose quarters are told: they end steps, which in short ones would cost time.
+const Quartered = 4096
 
 // ErrShort says that a text has too few tokens for one window.
 var ErrShort = errors.New("the text is shorter than one window")
@@ -101,8 +126,10 @@ func (p Perplexity) Run(ctx context.Context, m *godwit.Model, tokens []int32, pr
 		return Result{}, err
 	}
 	defer s.Close()
-	var r Result
-	var sum float64
+	r := run{session: s}
+	if p.Context >= Quartered {
+		r.Quarters = make([]Quarter, 4)
+	}
 	buf := make([]int32, p.Context)
 	for i, w := range ws {
 		part := buf[:copy(buf, tokens[w.lo:w.hi])]
@@ -110,30 +137,84 @@ func (p Perplexity) Run(ctx context.Context, m *godwit.Model, tokens []int32, pr
 			part[0] = bos
 		}
 		if err := s.Rewind(ctx, 0, nil); err != nil {
-			return r, err
+			return r.Result, err
 		}
 		// Only the rows that predict a scored token need logits, which cost as much as all layers of a small model with a
 		// large vocabulary; nor does the window's last token.
-		skip := w.score - 1 - w.lo
-		err := s.Feed(ctx, part[:skip], nil)
-		if err == nil {
-			err = s.Each(ctx, part[skip:len(part)-1], func(j int, logits []float32) error {
-				sum -= LogProb(logits, part[skip+j+1])
-				r.Tokens++
-				return nil
-			})
-		}
-		if err != nil {
-			return r, fmt.Errorf("perplexity: window %d of %d: %w", i+1, len(ws), err)
+		if err := r.window(ctx, part, w.score-1-w.lo); err != nil {
+			return r.Result, fmt.Errorf("perplexity: window %d of %d: %w", i+1, len(ws), err)
 		}
 		if progress != nil {
 			progress(i+1, len(ws))
 		}
 	}
-	r.ReadShare = s.Stats().ReadShare()
-	r.NLL = sum / float64(r.Tokens)
+	for i := range r.Quarters {
+		q := &r.Quarters[i]
+		r.sum += q.NLL
+		q.NLL /= float64(max(1, q.Tokens))
+	}
+	st := s.Stats()
+	r.ReadShare, r.SpillWritten = st.ReadShare(), st.SpillWritten
+	r.NLL = r.sum / float64(r.Tokens)
 	r.PPL = math.Exp(r.NLL)
-	return r, nil
+	return r.Result, nil
+}
+
+// run is a measurement in progress.
+type run struct {
+	Result
+	session *godwit.Session
+	sum     float64 // of what was scored outside of quarters
+	seen    int     // tokens since memory was looked at
+}
+
+// window reads part, all but its last token, of which those from skip on predict a scored one.
+func (r *run) window(ctx context.Context, part []int32, skip int) error {
+	if r.Quarters == nil {
+		q := Quarter{NLL: r.sum}
+		err := r.read(ctx, part, 0, len(part)-1, skip, &q)
+		r.sum = q.NLL
+		return err
+	}
+	for i := range r.Quarters {
+		if err := r.read(ctx, part, i*(len(part)-1)/4, (i+1)*(len(part)-1)/4, skip, &r.Quarters[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read reads tokens [lo, hi) of part; q.NLL becomes a sum.
+func (r *run) read(ctx context.Context, part []int32, lo, hi, skip int, q *Quarter) error {
+	start := time.Now()
+	from := min(max(lo, skip), hi)
+	if err := r.session.Feed(ctx, part[lo:from], func(int, int) { r.look(lookEvery) }); err != nil {
+		return err
+	}
+	if from < hi {
+		if err := r.session.Each(ctx, part[from:hi], func(j int, logits []float32) error {
+			q.NLL -= LogProb(logits, part[from+j+1])
+			r.Tokens++
+			q.Tokens++
+			r.look(1)
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	q.Fed += hi - lo
+	q.Time += time.Since(start)
+	return nil
+}
+
+// lookEvery is after how many tokens memory is looked at.
+const lookEvery = 256
+
+func (r *run) look(tokens int) {
+	if r.seen += tokens; r.seen >= lookEvery {
+		r.seen = 0
+		r.AnonPeak = max(r.AnonPeak, mmap.MemoryUsage().Anon)
+	}
 }
 
 // LogProb returns the natural logarithm of the probability of id under softmax(logits), in float64.

@@ -238,6 +238,58 @@ func TestSpillDropLeavesMemory(t *testing.T) {
 	}
 }
 
+// TestSparseTakesRoom: a file has blocks for what was reserved and no others, and what is sent away leaves the process but not the cache.
+func TestSparseTakesRoom(t *testing.T) {
+	const n, part = 64 << 20, 4 << 20
+	b, err := mmap.CreateSparse(t.TempDir(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Free()
+	blocks := func() int64 {
+		fds, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, fd := range fds {
+			path := "/proc/self/fd/" + fd.Name()
+			if name, _ := os.Readlink(path); strings.Contains(name, "godwit-spill") {
+				var st unix.Stat_t
+				if err := unix.Stat(path, &st); err != nil {
+					t.Fatal(err)
+				}
+				return st.Blocks * 512
+			}
+		}
+		t.Fatal("no spill file is open")
+		return 0
+	}
+	if got := blocks(); got > 1<<20 {
+		t.Errorf("%d bytes on the disk before any were reserved", got)
+	}
+	if err := b.Reserve(part, part); err != nil {
+		t.Fatal(err)
+	}
+	if got := blocks(); got < part || got > part+1<<20 {
+		t.Errorf("%d bytes on the disk, %d were reserved", got, part)
+	}
+	for i := part; i < 2*part; i += 4096 {
+		b.Bytes()[i] = 1
+	}
+	if rss := smaps(t, b.Bytes(), "Rss"); rss != part {
+		t.Errorf("%d bytes resident, %d were written", rss, part)
+	}
+	if err := b.Away(part, part); err != nil {
+		t.Fatal(err)
+	}
+	if rss := smaps(t, b.Bytes(), "Rss"); rss != 0 {
+		t.Errorf("%d bytes resident after they were sent away", rss)
+	}
+	if got, err := b.Resident(); err != nil || got < part { // and what was read ahead
+		t.Errorf("%d bytes in the cache, %v", got, err)
+	}
+}
+
 func TestResidentAnon(t *testing.T) {
 	b, err := mmap.Anon(64 << 12)
 	if err != nil {
@@ -367,6 +419,11 @@ func TestNoLeak(t *testing.T) {
 		mmap.OpenFD(pipe.Fd(), 0, 0)
 		mmap.Open(dir)
 		mmap.CreateSpill(dir, 1<<60)
+		mmap.CreateSparse(dir, 1<<62)
+		if b, err := mmap.CreateSparse(dir, 100_000); err == nil {
+			b.Reserve(0, 1)
+			b.Free()
+		}
 		if b, err := mmap.CreateSpill(dir, 100_000); err == nil {
 			b.Grow(200_000)
 			b.Grow(1 << 60)

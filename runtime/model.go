@@ -33,7 +33,7 @@ type Options struct {
 	// drop, and what else the process holds do not count. Results are the same to the bit.
 	Memory int64
 
-	// Spill is a folder for the caches of sessions, "": none. Of layers that keep every row, keys and values then live in a file there,
+	// Spill is a folder for the caches of sessions, on a disk (/tmp is memory on some systems); "": none. Of layers that keep every row, keys and values then live in a file there,
 	// which has no name, so that it vanishes with the session or the process (on Windows it has a name until then). Its pages
 	// are the system's to write out and to drop: only Memory's rest counts, and with Memory they leave the process's memory as soon as
 	// there is more than that. Rows are written once, a few hundred at a time; Stats.SpillWritten counts them. The disk's room is taken

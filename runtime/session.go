@@ -248,6 +248,9 @@ func (s *Session) pass(ctx context.Context, chunk []int32, want []int, logits []
 	for i := range chunk {
 		s.pos[i] = pos + seq.Pos(i)
 	}
+	if s.spill != nil {
+		s.spill.begin()
+	}
 	team, done := s.m.pool.Pass(ctx)
 	every, rows := want, logits
 	if u := &s.surprise; u.want != nil && len(want) < len(chunk) {

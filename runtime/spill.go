@@ -12,9 +12,22 @@ import (
 type spill struct {
 	block   *mmap.Block
 	cut     int   // bytes handed out as parts
-	room    int64 // bytes that the process may have mapped between steps of layers
+	room    int64 // bytes that the process may have mapped between layers: what the budget has left when the session begins
 	mapped  int64 // that it has at most
 	written int64
+
+	faults int64 // of the process, before the pass
+	cold   int   // passes for which reading is still taken to wait
+}
+
+// begin begins a pass. As long as pages come from the disk what is going to be read is fetched; that takes 0.5 µs a piece if it is
+// there already. What is fetched in time causes no faults, so that some do not end it at once.
+func (s *spill) begin() {
+	now := mmap.MajorFaults()
+	if s.cold--; now > s.faults {
+		s.cold = 16
+	}
+	s.faults = now
 }
 
 // part is a layer's.
@@ -39,7 +52,10 @@ func (s *Session) newSpill() error {
 	s.pages = append(s.pages, b)
 	s.spill = &spill{block: b, room: math.MaxInt64}
 	if s.m.budget > 0 {
-		s.spill.room = max(0, s.m.budget-s.plan.Total())
+		s.m.mu.Lock()
+		others := s.m.taken - s.plan.session()
+		s.m.mu.Unlock()
+		s.spill.room = max(0, s.m.budget-s.plan.Total()-others)
 	}
 	s.env.Spill = s.spill.part
 	return nil
@@ -93,7 +109,7 @@ func (p *part) Ran(used, done, written int) error {
 }
 
 // Cold implements seq.Spill.
-func (p *part) Cold() bool { return false }
+func (p *part) Cold() bool { return p.cold > 0 }
 
 // Want implements seq.Spill.
 func (p *part) Want(off, n int) { p.block.Advise(mmap.WillNeed, p.off+off, n) }

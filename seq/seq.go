@@ -55,6 +55,9 @@ type State interface {
 	Bytes() int64       // memory held
 }
 
+// Fetcher is a State that may have what a step is going to read of it brought into memory before the step runs. It changes no result.
+type Fetcher interface{ Fetch(at *Step) }
+
 // Env is what an operation may rely on when it makes its state.
 type Env struct {
 	MaxLen   int                         // most rows the session will ever hold

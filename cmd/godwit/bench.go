@@ -35,6 +35,7 @@ type benchRow struct {
 	PeakRSS  int64    `json:"peak_rss_bytes"`
 	Anon     int64    `json:"anon_bytes"`
 	KV       int64    `json:"kv_bytes"`
+	Spilled  int64    `json:"spill_written_bytes"`
 	Share    float64  `json:"read_share"`
 	Read     float64  `json:"read_gbps"`              // weights and cache, of generation
 	Ops      float64  `json:"gops"`                   //

@@ -336,7 +336,7 @@ func (b *benchRun) rows(name string) []benchRow {
 		m, f, s := b.models[c.plan], b.facts[i], spreadOf(b.tps[i])
 		r := benchRow{Model: name, Depth: b.o.depths[c.depth], TPS: s.max, TPSMedian: s.median, TPSMin: s.min, Reps: len(b.tps[i]),
 			Threads: m.Threads(), ThreadsBy: string(m.ThreadsBy()), Plan: m.Plan(), Edits: m.edits, Hash: f.LogitsHash, Startup: 1e3 * m.startup.Seconds(),
-			PeakRSS: f.PeakRSS, Anon: f.Anon, KV: f.KVBytes, Share: f.ReadShare(), Ops: s.median * float64(f.perToken.IntOps+f.perToken.FloatOps) / 1e9}
+			PeakRSS: f.PeakRSS, Anon: f.Anon, KV: f.KVBytes, Spilled: f.SpillWritten, Share: f.ReadShare(), Ops: s.median * float64(f.perToken.IntOps+f.perToken.FloatOps) / 1e9}
 		if c.gen {
 			r.Gen, r.GBps = b.o.gen, s.max*float64(f.WeightBytes)/1e9
 			r.Read = s.median * float64(f.perToken.Weights+f.perToken.Cache) / 1e9

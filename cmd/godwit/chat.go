@@ -127,8 +127,8 @@ func (t *talk) open(ctx context.Context, name string) (err error) {
 // summary is the one line about the whole chat.
 func (t *talk) summary() string {
 	st := t.s.Stats()
-	return fmt.Sprintf("%d tokens read at %.0f tok/s, %d generated at %.1f tok/s; %d of %d tokens held, KV cache %s; peak %s",
-		st.PrefillTokens, st.PrefillTPS(), t.made, st.DecodeTPS(), t.s.Len(), t.s.Context(), size(st.KVBytes), size(st.PeakRSS))
+	return fmt.Sprintf("%d tokens read at %.0f tok/s, %d generated at %.1f tok/s; %d of %d tokens held, KV cache %s; peak %s%s",
+		st.PrefillTokens, st.PrefillTPS(), t.made, st.DecodeTPS(), t.s.Len(), t.s.Context(), size(st.KVBytes), size(st.PeakRSS), spilled(st.SpillWritten))
 }
 
 // loop reads messages and commands until the end of input.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +22,17 @@ type perplexityJSON struct {
 	Plan      string  `json:"plan"`
 	Exact     bool    `json:"exact"`
 	ReadShare float64 `json:"read_share"`
+	AnonPeak  int64   `json:"anon_peak_bytes"`
+	Spilled   int64   `json:"spill_written_bytes"`
+
+	Quarters []quarterJSON `json:"quarters,omitempty"` // of long windows
+}
+
+// quarterJSON is a quarter of the positions of long windows.
+type quarterJSON struct {
+	TPS    float64 `json:"tps"`
+	Tokens int     `json:"tokens"`
+	NLL    float64 `json:"nll"` // 0 when none is scored
 }
 
 // defaultWindow is the tokens of a window when --ctx does not say: what most published figures are of.
@@ -35,9 +47,12 @@ func (a *app) perplexityCommand() *cobra.Command {
 		Long: `Measure the perplexity of a model on a text.
 
 Protocols: "chunks" cuts windows of --ctx tokens that do not overlap, starts each with BOS where the model adds one, and
-scores the second half (llama.cpp's). "sliding" moves the window by --stride tokens and scores every token once.`,
+scores the second half (llama.cpp's). "sliding" moves the window by --stride tokens and scores every token once.
+
+Of windows of 4,096 tokens and more it tells speed and perplexity by quarters, and the memory that it took.`,
 		Example: `  godwit perplexity smollm2:135m -f book.txt --ctx 512
-  godwit perplexity smollm2:135m -f book.txt --ctx 2048 --protocol sliding --stride 512`,
+  godwit perplexity smollm2:135m -f book.txt --ctx 2048 --protocol sliding --stride 512
+  godwit perplexity smollm2:135m -f books.txt --ctx 100000 --protocol sliding --plan 'streaming; kv=q8_0'`,
 		Args: argCount(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if stride < 0 || limit < 0 {
@@ -84,6 +99,7 @@ scores the second half (llama.cpp's). "sliding" moves the window by --stride tok
 			if err != nil {
 				return err
 			}
+			a.beyond(m, min(p.Context, len(ids)))
 			b := a.bar("windows", false)
 			b.unit = "windows"
 			r, err := p.Run(cmd.Context(), m, ids, b.tokens)
@@ -94,11 +110,15 @@ scores the second half (llama.cpp's). "sliding" moves the window by --stride tok
 			if math.IsNaN(r.PPL) || math.IsInf(r.PPL, 0) { // which JSON has no number for
 				return fmt.Errorf("the perplexity is %v: the model's scores are no numbers, or give a token of the text no probability", r.PPL)
 			}
-			if a.json {
-				return a.print(perplexityJSON{Model: args[0], PPL: r.PPL, NLL: r.NLL, Tokens: r.Tokens, Ctx: p.Context,
-					Protocol: string(p.Protocol), Stride: p.Stride, Plan: m.Plan(), Exact: a.exact, ReadShare: r.ReadShare})
+			j := &perplexityJSON{Model: args[0], PPL: r.PPL, NLL: r.NLL, Tokens: r.Tokens, Ctx: p.Context, Protocol: string(p.Protocol), Stride: p.Stride,
+				Plan: m.Plan(), Exact: a.exact, ReadShare: r.ReadShare, AnonPeak: r.AnonPeak, Spilled: r.SpillWritten}
+			for _, q := range r.Quarters {
+				j.Quarters = append(j.Quarters, quarterJSON{TPS: q.TPS(), Tokens: q.Tokens, NLL: q.NLL})
 			}
-			return a.printf("perplexity %.4f  (nll %.5f, %d tokens scored, windows of %d, %s)\n", r.PPL, r.NLL, r.Tokens, p.Context, p.Protocol)
+			if a.json {
+				return a.print(j)
+			}
+			return a.printf("%s", j)
 		},
 	}
 	c.Flags().StringVarP(&file, "file", "f", "", "read the text of `FILE`; - is standard input")
@@ -109,6 +129,23 @@ scores the second half (llama.cpp's). "sliding" moves the window by --stride tok
 	c.Flags().Lookup("ctx").Usage = fmt.Sprintf("windows of `N` tokens; 0: %d", defaultWindow)
 	c.RegisterFlagCompletionFunc("protocol", cobra.FixedCompletions([]string{string(eval.Chunks), string(eval.Sliding)}, cobra.ShellCompDirectiveNoFileComp))
 	return c
+}
+
+// String is what people read.
+func (j *perplexityJSON) String() string {
+	var t strings.Builder
+	fmt.Fprintf(&t, "perplexity %.4f  (nll %.5f, %d tokens scored, windows of %d, %s)\n", j.PPL, j.NLL, j.Tokens, j.Ctx, j.Protocol)
+	for i, q := range j.Quarters {
+		fmt.Fprintf(&t, "quarter %d of the windows: read at %s tok/s", i+1, short(q.TPS))
+		if q.Tokens > 0 {
+			fmt.Fprintf(&t, ", perplexity %.4f", math.Exp(q.NLL))
+		}
+		t.WriteString("\n")
+	}
+	if len(j.Quarters) > 0 && j.AnonPeak > 0 {
+		fmt.Fprintf(&t, "anonymous memory at most %s%s\n", size(j.AnonPeak), spilled(j.Spilled))
+	}
+	return t.String()
 }
 
 // wholeRunes returns the largest n ≤ limit that does not cut a character of text.

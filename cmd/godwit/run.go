@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/godwit-ai/godwit"
 	"github.com/godwit-ai/godwit/catalog"
 	"github.com/godwit-ai/godwit/chat"
+	"github.com/godwit-ai/godwit/runtime"
 	"github.com/godwit-ai/godwit/sample"
 )
 
@@ -175,15 +177,19 @@ func (a *app) run(ctx context.Context, model string, o *runOptions) error {
 	if err != nil {
 		return err
 	}
-	s, err := m.NewSession(a.sessionOptions())
+	ids, cut, err := a.promptIDs(ctx, m, o)
+	if err != nil {
+		return err
+	}
+	options := a.sessionOptions()
+	if a.ctx == 0 && !o.fit && m.Info().Plan.Bounded() { // the length of a text costs no memory
+		options.Context = a.stretched(m, len(ids), cmp.Or(o.max, defaultMax))
+	}
+	s, err := m.NewSession(options)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	ids, cut, err := a.promptIDs(ctx, m, s, o)
-	if err != nil {
-		return err
-	}
 	start := time.Now()
 	b := a.bar("reading", false)
 	err = s.Feed(ctx, ids, b.tokens)
@@ -240,24 +246,39 @@ func (o *runOptions) overflow(err error, m *godwit.Model) error {
 		full.Want, full.Limit, full.Have+full.Want-full.Limit, can, m.Info().Context)}
 }
 
+// stretched is the context for a prompt and an answer when the plan forgets what is far: as much as they take, but no less than the
+// model was trained for.
+func (a *app) stretched(m *godwit.Model, prompt, most int) int {
+	need := min(prompt+min(most, runtime.MaxContext), runtime.MaxContext)
+	a.beyond(m, need)
+	return max(need, m.Info().Context)
+}
+
+// beyond warns of texts that are longer than the model knows.
+func (a *app) beyond(m *godwit.Model, tokens int) {
+	if trained := m.Info().Context; tokens > trained {
+		a.warn("%d tokens are more than the %d that the model was trained for: it may make little of positions beyond", tokens, trained)
+	}
+}
+
 // promptIDs returns the tokens of the prompt, cut when that is allowed and needed.
-func (a *app) promptIDs(ctx context.Context, m *godwit.Model, s *godwit.Session, o *runOptions) ([]int32, *cutting, error) {
+func (a *app) promptIDs(ctx context.Context, m *godwit.Model, o *runOptions) ([]int32, *cutting, error) {
 	if !o.fit {
 		ids, err := o.prompt.ids(m)
 		return ids, nil, err
 	}
-	room := o.max
+	room, holds := o.max, cmp.Or(a.ctx, m.Info().Context)
 	if room == 0 {
-		room = min(defaultMax, s.Context()/8)
+		room = min(defaultMax, holds/8)
 	}
-	limit := s.Context() - room
+	limit := holds - room
 	if limit < 1 {
-		return nil, nil, usage("-n %d leaves no room for a prompt in a context of %d tokens; give --ctx more", room, s.Context())
+		return nil, nil, usage("-n %d leaves no room for a prompt in a context of %d tokens; give --ctx more", room, holds)
 	}
 	ids, cut, err := o.prompt.fit(ctx, m, limit)
 	if cut != nil {
 		a.warn("--fit reads the first %.1f%% of the document (%d of %d bytes) so that an answer of %d tokens fits into the context of %d; with all of it the prompt has %d tokens",
-			100*float64(cut.ReadBytes)/float64(cut.Bytes), cut.ReadBytes, cut.Bytes, room, s.Context(), cut.Tokens)
+			100*float64(cut.ReadBytes)/float64(cut.Bytes), cut.ReadBytes, cut.Bytes, room, holds, cut.Tokens)
 	}
 	return ids, cut, err
 }

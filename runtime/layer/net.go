@@ -230,6 +230,9 @@ func (n *Net) Run(logits []float32, tokens []int32, st *NetState, at *seq.Step) 
 		if err := p.advance(&b.Pre, step); err != nil {
 			return err
 		}
+		if st.states[i] != nil {
+			st.fetch(i+1, at)
+		}
 		if err := b.Op.Run(p.y[:step.N*width], p.h[:step.N*width], st.states[i], step); err != nil {
 			return fmt.Errorf("branch %d: %w", i, err)
 		}
@@ -271,6 +274,18 @@ func (n *Net) check(logits []float32, tokens []int32, st *NetState, at *seq.Step
 		before = r
 	}
 	return nil
+}
+
+// fetch tells the first state from branch i on that its turn comes next: what it needs of a file may arrive meanwhile.
+func (s *NetState) fetch(i int, at *seq.Step) {
+	for ; i < s.past; i++ {
+		if s.states[i] != nil {
+			if f, ok := s.states[i].(seq.Fetcher); ok {
+				f.Fetch(at)
+			}
+			return
+		}
+	}
 }
 
 // narrow returns the step's wanted rows as a step for position-wise operations.
