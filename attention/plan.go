@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/godwit-ai/godwit/seq"
 )
 
 // Plan is what every attention layer of a model does. docs/PLANS.md describes its text form.
@@ -60,6 +62,22 @@ func (p Plan) Edit(text string) (Plan, error) {
 // Bounded reports whether every layer sees but its first rows and its last ones: then a text may be of any length.
 func (p Plan) Bounded() bool {
 	return !slices.ContainsFunc(p.Layers, func(l Layer) bool { return !l.filled().reach().Bounded })
+}
+
+// Distance returns the largest distance of positions at which a query of a text of n tokens reads a key.
+func (p Plan) Distance(n int) (most int) {
+	for _, l := range p.Layers {
+		l = l.filled()
+		d, r := n-1, l.reach()
+		if r.Bounded && r.First == 0 {
+			d = min(d, int(r.Back)-1)
+		}
+		if near := reach([]Span{l.Near}); l.Far != nil && n > int(near.First) {
+			d = min(d, int(near.First+l.Far.Query(seq.Pos(n)-1-near.First, int(near.Back))))
+		}
+		most = max(most, d)
+	}
+	return most
 }
 
 // group reads and applies [selector ":"] {key "=" value}.

@@ -436,3 +436,30 @@ func make32(n int, x float32) []float32 {
 	}
 	return y
 }
+
+// TestPlanDistance: what is far is as far as the text is long, unless a window or capped positions make it less.
+func TestPlanDistance(t *testing.T) {
+	for _, c := range []struct {
+		plan    string
+		n       int
+		bounded bool
+		want    int
+	}{
+		{"span=full", 5000, false, 4999},
+		{"span=window(100)", 5000, true, 99},
+		{"span=window(100)", 50, true, 49},
+		{"span=window(100); 1: span=full", 5000, false, 4999},
+		{"span=sinks(4)+window(100)", 5000, true, 4999},
+		{"span=sinks(4)+window(100) near=sinks(4)+window(100) far=cap", 5000, true, 104},
+		{"span=sinks(4)+window(100) near=sinks(4)+window(100) far=cap", 3, true, 2},
+		{"far=group(4) near=sinks(64)+window(1024)", 9000, false, 64 + (9000-1-64)/4 + 1024 - 256},
+	} {
+		p, err := ParsePlan("pos=rope "+c.plan, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Distance(c.n); got != c.want || p.Bounded() != c.bounded {
+			t.Errorf("%s, %d tokens: distance %d, bounded %v, want %d and %v", c.plan, c.n, got, p.Bounded(), c.want, c.bounded)
+		}
+	}
+}

@@ -55,7 +55,7 @@ func (c *Core) NewState(env *seq.Env) (seq.State, error) {
 	vectors, choices := c.indexSize(maxLen)
 	far := size.far
 	if c.grows && env.Spill != nil {
-		if s.spill, err = env.Spill(size.far); err != nil {
+		if s.mem, s.spill, err = env.Spill(size.far); err != nil {
 			return nil, fmt.Errorf("attention layer %d: %d bytes of cache: %w", c.shape.Layer, size.far, err)
 		}
 		far = 0
@@ -65,9 +65,8 @@ func (c *Core) NewState(env *seq.Env) (seq.State, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.mem, mem = mem[:far], mem[far:]
-	if s.spill != nil {
-		s.mem = s.spill.Bytes()
+	if s.spill == nil {
+		s.mem, mem = mem[:far], mem[far:]
 	}
 	if c.bias != nil {
 		s.places = floats[seq.Pos](mem[:size.marks])

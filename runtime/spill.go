@@ -34,7 +34,6 @@ func (s *spill) begin() {
 type part struct {
 	*spill
 	off      int // in the file
-	n        int
 	reserved int // bytes that the disk has room for
 	flushed  int // bytes that the system was told to write
 	mapped   int // bytes of spill.mapped
@@ -62,17 +61,14 @@ func (s *Session) newSpill() error {
 }
 
 // part hands out the next n bytes.
-func (s *spill) part(n int) (seq.Spill, error) {
-	p := &part{spill: s, off: s.cut, n: n}
+func (s *spill) part(n int) ([]byte, seq.Spill, error) {
+	p := &part{spill: s, off: s.cut}
 	s.cut += int(paged(int64(n)))
 	if s.cut > len(s.block.Bytes()) {
-		return nil, fmt.Errorf("%w: %d bytes are more than were planned", ErrSpill, n)
+		return nil, nil, fmt.Errorf("%w: %d bytes are more than were planned", ErrSpill, n)
 	}
-	return p, nil
+	return s.block.Bytes()[p.off:][:n:n], p, nil
 }
-
-// Bytes implements seq.Spill.
-func (p *part) Bytes() []byte { return p.block.Bytes()[p.off:][:p.n:p.n] }
 
 // Reserve implements seq.Spill.
 func (p *part) Reserve(n int) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/godwit-ai/godwit/internal/testmodel"
 	"github.com/godwit-ai/godwit/mmap"
 )
 
@@ -84,5 +85,54 @@ func TestSpill(t *testing.T) {
 	}
 	if spilled < 40 {
 		t.Errorf("only %d sessions had a file", spilled)
+	}
+}
+
+// BenchmarkCold is a token of smollm2:135m at 2,000 tokens whose caches have to be read from the disk, with what is read fetched a layer
+// ahead and without; and, for comparison, one whose caches are in the system's file cache.
+func BenchmarkCold(b *testing.B) {
+	for _, plan := range []string{"kv=f16", "select=recycle(k=4,dense=0)", "select=mass(dense=0)"} {
+		m, err := Open(testmodel.Path(b, "smollm2:135m"), Options{Plan: plan, Threads: 2, Spill: b.TempDir()})
+		if err != nil {
+			b.Fatal(err)
+		}
+		s, err := m.NewSession(SessionOptions{Context: 3000})
+		if err != nil {
+			b.Fatal(err)
+		}
+		ctx := context.Background()
+		ids := make([]int32, 2000)
+		for i := range ids {
+			ids[i] = int32(i * 7919 % m.Info.Vocab)
+		}
+		if err := s.Feed(ctx, ids, nil); err != nil {
+			b.Fatal(err)
+		}
+		for _, how := range []string{"warm", "cold", "fetched"} {
+			b.Run(plan+"/"+how, func(b *testing.B) {
+				for b.Loop() {
+					b.StopTimer()
+					if how != "warm" {
+						if err := s.spill.block.Advise(mmap.Drop, 0, 0); err != nil {
+							b.Fatal(err)
+						}
+					}
+					s.spill.faults, s.spill.cold = 1<<60, 0 // no faults since
+					if how == "fetched" {
+						s.spill.cold = 2
+					}
+					b.StartTimer()
+					if err := s.Feed(ctx, ids[:1], nil); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+		if err := m.Close(); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -63,12 +63,12 @@ type Env struct {
 	MaxLen   int                         // most rows the session will ever hold
 	MaxChunk int                         // most rows in one Step
 	Alloc    func(n int) ([]byte, error) // zeroed page-aligned memory for the cache, outside the Go heap; nil: make
-	Spill    func(n int) (Spill, error)  // the same in a file, for rows that stay where they were written; nil: Alloc
+	// Spill is Alloc in a file, for rows that stay where they were written; nil: there is none.
+	Spill func(n int) ([]byte, Spill, error)
 }
 
-// Spill is memory of a State in a file.
+// Spill is the file behind a State's memory.
 type Spill interface {
-	Bytes() []byte // zeroed and page-aligned
 	// Reserve makes room on the disk for the first n bytes, before they are written. A full disk is an error here.
 	Reserve(n int) error
 	// Ran tells that a step has run: the first used bytes may have been read or written, rows of so many bytes were written, and the

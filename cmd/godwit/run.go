@@ -254,10 +254,10 @@ func (a *app) stretched(m *godwit.Model, prompt, most int) int {
 	return max(need, m.Info().Context)
 }
 
-// beyond warns of texts that are longer than the model knows.
+// beyond warns of texts in which tokens read others from farther than the model was trained for.
 func (a *app) beyond(m *godwit.Model, tokens int) {
-	if trained := m.Info().Context; tokens > trained {
-		a.warn("%d tokens are more than the %d that the model was trained for: it may make little of positions beyond", tokens, trained)
+	if info := m.Info(); tokens > info.Context && info.Plan.Distance(tokens) >= info.Context {
+		a.warn("%d tokens are more than the %d that the model was trained for, and its plan does not cap distances (`godwit advise` tells which plan is best)", tokens, info.Context)
 	}
 }
 
