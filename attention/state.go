@@ -241,11 +241,6 @@ func (s *state) extend(n int) {
 	s.n, s.high = n, max(s.high, n)
 }
 
-// bytesOf is integers as bytes.
-func bytesOf(x []int8) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
-}
-
 // floats is a tile's bytes as numbers. Tiles start at multiples of 128 bytes.
 func floats[T int8 | uint16 | int32 | uint32 | float32 | uint64](b []byte) []T {
 	var t T
