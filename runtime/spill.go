@@ -20,8 +20,8 @@ type spill struct {
 	cold   int   // passes for which reading is still taken to wait
 }
 
-// begin begins a pass. As long as pages come from the disk what is going to be read is fetched; that takes 0.5 µs a piece if it is
-// there already. What is fetched in time causes no faults, so that some do not end it at once.
+// begin begins a pass. As long as pages come from the disk what is going to be read is fetched; that is a
+// system call a piece, for nothing if it is there already. What is fetched in time causes no faults, so that some do not end it at once.
 func (s *spill) begin() {
 	now := mmap.MajorFaults()
 	if s.cold--; now > s.faults {
