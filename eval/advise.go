@@ -67,11 +67,11 @@ func Stretches(own attention.Plan, trained, length int) []string {
 // Run tries. Open is as for Plans.Run. Perplexity is measured for all, questions are asked in the order of the loss until a plan holds.
 func (a Advice) Run(ctx context.Context, open func(edits string) (*godwit.Model, error), progress godwit.Progress) (found *Advised, err error) {
 	p := a.Plans
-	r := &planRun{Plans: &p, open: open, meter: meter{tell: progress}}
-	defer func() { err = errors.Join(err, r.close(0)) }()
-	if err := r.add(""); err != nil {
+	r, err := p.start(open, progress)
+	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, r.close(0)) }()
 	trained := r.models[0].Info().Context
 	if a.Length <= trained {
 		return nil, fmt.Errorf("%d tokens of %d: %w", a.Length, trained, ErrTrained)
@@ -79,9 +79,6 @@ func (a Advice) Run(ctx context.Context, open func(edits string) (*godwit.Model,
 	p.Contexts = []int{trained, a.Length}
 	p.Score = min(p.Score, trained/2)
 	if err := p.check(); err != nil {
-		return nil, err
-	}
-	if err := r.read(); err != nil {
 		return nil, err
 	}
 	windows, err := r.windows()

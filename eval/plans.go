@@ -184,14 +184,11 @@ func (p Plans) Run(ctx context.Context, open func(edits string) (*godwit.Model, 
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	r := &planRun{Plans: &p, open: open, meter: meter{tell: progress}}
+	r, err := p.start(open, progress)
+	if err != nil {
+		return nil, err
+	}
 	defer func() { err = errors.Join(err, r.close(0)) }()
-	if err := r.add(""); err != nil {
-		return nil, err
-	}
-	if err := r.read(); err != nil {
-		return nil, err
-	}
 	windows, err := r.windows()
 	if err != nil {
 		return nil, err
@@ -227,6 +224,19 @@ func (p Plans) Run(ctx context.Context, open func(edits string) (*godwit.Model, 
 		results = append(results, rows...)
 	}
 	return results, nil
+}
+
+// start opens the model with its own plan and reads the books.
+func (p *Plans) start(open func(edits string) (*godwit.Model, error), progress godwit.Progress) (*planRun, error) {
+	r := &planRun{Plans: p, open: open, meter: meter{tell: progress}}
+	err := r.add("")
+	if err == nil {
+		err = r.read()
+	}
+	if err != nil {
+		return nil, errors.Join(err, r.close(0))
+	}
+	return r, nil
 }
 
 // add opens the model with edits of its plan.

@@ -99,13 +99,12 @@ found as often as in one of the trained length, but 10 of 100. The one of the le
 // advise measures, then prints.
 func (a *app) advise(ctx context.Context, name string, o *adviseFlags) error {
 	r := adviseJSON{Model: name, Ctx: o.Length, Seed: o.Seed, Refused: []adviseRefused{}}
-	for _, f := range o.files {
-		text, err := a.read(f)
-		if err != nil {
-			return err
-		}
-		o.Books = append(o.Books, eval.Book{Name: bookName(f), Text: text})
-		r.Books = append(r.Books, bookName(f))
+	var err error
+	if o.Books, err = a.books(o.files); err != nil {
+		return err
+	}
+	for _, b := range o.Books {
+		r.Books = append(r.Books, b.Name)
 	}
 	path, err := a.fetch(ctx, name)
 	if err != nil {

@@ -133,12 +133,9 @@ func (o *evalPlans) check() error {
 
 // evalPlans measures, then prints.
 func (a *app) evalPlans(ctx context.Context, name string, o *evalPlans) error {
-	for _, f := range o.files {
-		text, err := a.read(f)
-		if err != nil {
-			return err
-		}
-		o.Books = append(o.Books, eval.Book{Name: bookName(f), Text: text})
+	var err error
+	if o.Books, err = a.books(o.files); err != nil {
+		return err
 	}
 	path, err := a.fetch(ctx, name)
 	if err != nil {
@@ -192,6 +189,18 @@ func (a *app) evalPlans(ctx context.Context, name string, o *evalPlans) error {
 		err = report.write(o.out)
 	}
 	return err
+}
+
+// books reads texts, and names them.
+func (a *app) books(files []string) (books []eval.Book, err error) {
+	for _, f := range files {
+		text, err := a.read(f)
+		if err != nil {
+			return nil, err
+		}
+		books = append(books, eval.Book{Name: bookName(f), Text: text})
+	}
+	return books, nil
 }
 
 // bookName is what a report calls a text.

@@ -94,26 +94,21 @@ func (p *planReport) fill(o *evalPlans, rows []eval.PlanResult, took time.Durati
 		if own == nil || own.Context != r.Context {
 			own = r
 		}
-		p.Rows = append(p.Rows, row(r, own.KVBytes))
-	}
-}
-
-// row is a result beside one with own bytes of keys and values.
-func row(r *eval.PlanResult, own int64) planRow {
-	row := planRow{Ctx: r.Context, Edits: r.Edits, Plan: r.Plan, KV: r.KVBytes, PerToken: r.PerToken(), KVPart: 100 * float64(r.KVBytes) / float64(own),
-		Anon: r.Anon, PPL: r.PPL(), NLL: r.NLL, Loss: r.Loss, LossSE: r.LossSE, KL: r.KL, KLSE: r.KLSE, SameTop: r.SameTop, Prefill: r.PrefillTPS,
-		Decode: r.DecodeTPS}
-	for _, t := range r.Tasks {
-		task := planTask{Task: string(t.Task), Questions: t.Questions, Exact: t.Exact, Part: t.Part, LogProb: t.LogProb}
-		for _, d := range t.Depths {
-			task.Depths = append(task.Depths, planDepth(d))
+		row := planRow{Ctx: r.Context, Edits: r.Edits, Plan: r.Plan, KV: r.KVBytes, PerToken: r.PerToken(), KVPart: 100 * float64(r.KVBytes) / float64(own.KVBytes),
+			Anon: r.Anon, PPL: r.PPL(), NLL: r.NLL, Loss: r.Loss, LossSE: r.LossSE, KL: r.KL, KLSE: r.KLSE, SameTop: r.SameTop, Prefill: r.PrefillTPS,
+			Decode: r.DecodeTPS}
+		for _, t := range r.Tasks {
+			task := planTask{Task: string(t.Task), Questions: t.Questions, Exact: t.Exact, Part: t.Part, LogProb: t.LogProb}
+			for _, d := range t.Depths {
+				task.Depths = append(task.Depths, planDepth(d))
+			}
+			row.Tasks = append(row.Tasks, task)
 		}
-		row.Tasks = append(row.Tasks, task)
+		for _, w := range r.Windows {
+			row.Windows = append(row.Windows, planWindow(w))
+		}
+		p.Rows = append(p.Rows, row)
 	}
-	for _, w := range r.Windows {
-		row.Windows = append(row.Windows, planWindow(w))
-	}
-	return row
 }
 
 // finite refuses what JSON has no number for.

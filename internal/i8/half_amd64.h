@@ -55,25 +55,29 @@
 	PREFETCHT1 (16384+16*k)(SI) \
 	PREFETCHT0 (2048+16*k)(SI)
 
+// The eight steps of a group, asking for what is ahead or not.
+#define EIGHT(step, each, half, fetch) \
+	fetch(0)             \
+	step(each, 0, half)  \
+	fetch(4)             \
+	step(each, 4, half)  \
+	fetch(8)             \
+	step(each, 8, half)  \
+	fetch(12)            \
+	step(each, 12, half) \
+	fetch(16)            \
+	step(each, 16, half) \
+	fetch(20)            \
+	step(each, 20, half) \
+	fetch(24)            \
+	step(each, 24, half) \
+	fetch(28)            \
+	step(each, 28, half)
+
 // The integer sums of a group.
 #define GROUP(each, half, fetch) \
-	each(BEGIN, 0)       \
-	fetch(0)             \
-	STEP(each, 0, half)  \
-	fetch(4)             \
-	STEP(each, 4, half)  \
-	fetch(8)             \
-	STEP(each, 8, half)  \
-	fetch(12)            \
-	STEP(each, 12, half) \
-	fetch(16)            \
-	STEP(each, 16, half) \
-	fetch(20)            \
-	STEP(each, 20, half) \
-	fetch(24)            \
-	STEP(each, 24, half) \
-	fetch(28)            \
-	STEP(each, 28, half)
+	each(BEGIN, 0) \
+	EIGHT(STEP, each, half, fetch)
 
 #define NEXTGROUP \
 	ADDQ $512, SI \

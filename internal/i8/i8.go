@@ -179,7 +179,7 @@ type kernels struct {
 	dot      func(s []float32, lds int, q []int8, meta []Meta, w []int8, d []uint16, rows, dim int)
 	mulAdd   func(y []float32, ldy int, p []int8, meta []Meta, w []int8, rows, dim int)
 	unpack4  func(lo, hi []int8, src []byte)
-	planes   func(dst []int8, src []byte, bits int, centred bool) // nil: planesGo
+	planes   func(dst []int8, src []byte, bits int, centred bool)
 
 	// Of nibbles; nil: none. For up to so many rows, multiplying them as they are stored costs less than unpacking them once.
 	nibbles int
@@ -213,7 +213,7 @@ func (l byRows) mulAdd(y []float32, ldy int, p []int8, meta []Meta, w []int8, ro
 }
 
 var (
-	kernelsGo = kernels{quantize: quantizeGo, weigh: weighGo, dot: dotGo, mulAdd: mulAddGo, unpack4: unpack4Go}
+	kernelsGo = kernels{quantize: quantizeGo, weigh: weighGo, dot: dotGo, mulAdd: mulAddGo, unpack4: unpack4Go, planes: planesGo}
 	active    = &kernelsGo // the implementation in use
 )
 

@@ -86,8 +86,8 @@ var (
 	rowsNEON = byRows{{1, dot1NEON, mulAdd1NEON}}
 	rowsDot  = byRows{{4, dot4Dot, mulAdd4Dot}, {3, dot3Dot, mulAdd3Dot}, {2, dot2Dot, mulAdd2Dot}, {1, dot1Dot, mulAdd1Dot}}
 
-	kernelsNEON = kernels{quantize: quantizeWithNEON, weigh: weighWithNEON, dot: rowsNEON.dot, mulAdd: rowsNEON.mulAdd, unpack4: unpack4WithNEON}
-	kernelsDot  = kernels{quantize: quantizeWithNEON, weigh: weighWithNEON, dot: rowsDot.dot, mulAdd: rowsDot.mulAdd, unpack4: unpack4WithNEON}
+	kernelsNEON = kernels{quantize: quantizeWithNEON, weigh: weighWithNEON, dot: rowsNEON.dot, mulAdd: rowsNEON.mulAdd, unpack4: unpack4WithNEON, planes: planesGo}
+	kernelsDot  = kernels{quantize: quantizeWithNEON, weigh: weighWithNEON, dot: rowsDot.dot, mulAdd: rowsDot.mulAdd, unpack4: unpack4WithNEON, planes: planesGo}
 )
 
 func init() {

@@ -35,7 +35,7 @@ const maxPaired = 512
 var (
 	rowsI8MM = append(byRows{{8, dot8I8MM, mulAdd8I8MM}, {4, dot4I8MM, mulAdd4I8MM}}, rowsDot[1:]...)
 
-	kernelsI8MM = kernels{quantize: quantizeWithNEON, weigh: weighWithNEON, dot: dotI8MM, mulAdd: mulAddI8MM, unpack4: unpack4WithNEON}
+	kernelsI8MM = kernels{quantize: quantizeWithNEON, weigh: weighWithNEON, dot: dotI8MM, mulAdd: mulAddI8MM, unpack4: unpack4WithNEON, planes: planesGo}
 )
 
 func dotI8MM(s []float32, lds int, q []int8, meta []Meta, w []int8, d []uint16, rows, dim int) {

@@ -306,31 +306,23 @@ func BenchmarkAttention(b *testing.B) {
 			x[i] = float32(math.Sin(float64(i)))
 		}
 		w, d, s := make([]int8, tile*dim), make([]uint16, tile*dim/Group), make([]float32, rows*tile)
-		b.Run(fmt.Sprintf("dot/%d", rows), func(b *testing.B) {
-			for b.Loop() {
-				Dot(s, tile, q, meta, w, d, rows, dim)
-			}
-			b.ReportMetric(2*float64(rows*tile*dim)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gop/s")
-		})
-		b.Run(fmt.Sprintf("mulAdd/%d", rows), func(b *testing.B) {
-			for b.Loop() {
-				MulAdd(s, tile, q, meta, w, rows, dim)
-			}
-			b.ReportMetric(2*float64(rows*tile*dim)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gop/s")
-		})
 		nibbles := make([]byte, tile*dim/2)
-		b.Run(fmt.Sprintf("dot4/%d", rows), func(b *testing.B) {
-			for b.Loop() {
-				Dot4(s, tile, q, meta, nibbles, d, rows, dim)
-			}
-			b.ReportMetric(2*float64(rows*tile*dim)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gop/s")
-		})
-		b.Run(fmt.Sprintf("mulAdd4/%d", rows), func(b *testing.B) {
-			for b.Loop() {
-				MulAdd4(s, tile, q, meta, nibbles, rows, dim)
-			}
-			b.ReportMetric(2*float64(rows*tile*dim)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gop/s")
-		})
+		for _, k := range []struct {
+			name string
+			run  func()
+		}{
+			{"dot", func() { Dot(s, tile, q, meta, w, d, rows, dim) }},
+			{"mulAdd", func() { MulAdd(s, tile, q, meta, w, rows, dim) }},
+			{"dot4", func() { Dot4(s, tile, q, meta, nibbles, d, rows, dim) }},
+			{"mulAdd4", func() { MulAdd4(s, tile, q, meta, nibbles, rows, dim) }},
+		} {
+			b.Run(fmt.Sprintf("%s/%d", k.name, rows), func(b *testing.B) {
+				for b.Loop() {
+					k.run()
+				}
+				b.ReportMetric(2*float64(rows*tile*dim)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gop/s")
+			})
+		}
 		b.Run(fmt.Sprintf("quantize/%d", rows), func(b *testing.B) {
 			for b.Loop() {
 				Quantize(q, meta, x)

@@ -14,23 +14,8 @@
 
 // The integer sums of a group.
 #define NIBBLES(each, part, half, fetch) \
-	each(START, 0)       \
-	fetch(0)             \
-	part(each, 0, half)  \
-	fetch(4)             \
-	part(each, 4, half)  \
-	fetch(8)             \
-	part(each, 8, half)  \
-	fetch(12)            \
-	part(each, 12, half) \
-	fetch(16)            \
-	part(each, 16, half) \
-	fetch(20)            \
-	part(each, 20, half) \
-	fetch(24)            \
-	part(each, 24, half) \
-	fetch(28)            \
-	part(each, 28, half) \
+	each(START, 0)                 \
+	EIGHT(part, each, half, fetch) \
 	each(TOTAL, 0)
 
 // Half of the groups of a panel's rows: those of the low or of the high nibbles, which come after them.

@@ -16,11 +16,7 @@ func UnpackPlanes(dst []int8, src []byte, bits int, centred bool) {
 		return
 	}
 	_ = src[n*bits/8-1]
-	if active.planes != nil {
-		active.planes(dst, src, bits, centred)
-		return
-	}
-	planesGo(dst, src, bits, centred)
+	active.planes(dst, src, bits, centred)
 }
 
 const each8 = 0x0101010101010101 // in each byte
