@@ -124,7 +124,6 @@ func (s *state) run(j job, at *seq.Step) error {
 		if err := s.job.choose(); err != nil {
 			return err
 		}
-		s.fetchChosen(at)
 	}
 	if at.N*c.group <= slimRows {
 		if err := s.job.blocks(); err != nil {
