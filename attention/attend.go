@@ -131,7 +131,11 @@ func (s *state) run(j job, at *seq.Step) error {
 		}
 	} else {
 		s.job.phase = tiling
-		if err := at.Team.Run((at.N+c.height-1)/c.height*sh.KVHeads, 1, &s.job); err != nil {
+		most := 0
+		for h := range sh.KVHeads {
+			most = max(most, s.job.queryTiles(h))
+		}
+		if err := at.Team.Run(most*sh.KVHeads, 1, &s.job); err != nil {
 			return err
 		}
 	}
@@ -277,9 +281,9 @@ func (j *job) Do(worker, lo, hi int) {
 		case sealing:
 			j.seal(&j.s.work[worker], j.at.First/Tile+i/sh.KVHeads, i%sh.KVHeads)
 		case tiling:
-			height := j.s.core.height
-			last := (j.at.N - 1) / height
-			j.attend(&j.s.work[worker], i%sh.KVHeads, (last-i/sh.KVHeads)*height)
+			if head := i % sh.KVHeads; i/sh.KVHeads < j.queryTiles(head) {
+				j.attend(&j.s.work[worker], head, j.queryTiles(head)-1-i/sh.KVHeads)
+			}
 		case blocking:
 			w, it := &j.s.work[worker], j.items[i]
 			j.look(w, it.head, 0, j.at.N)
@@ -333,10 +337,18 @@ func (j *job) store(w *worker, r int) {
 	}
 }
 
-// attend computes a query tile of one KV head, from row r0 of the step on.
-func (j *job) attend(w *worker, head, r0 int) {
+// queryTiles is the number of the step's query tiles of a KV head.
+func (j *job) queryTiles(head int) int {
+	height, before := j.height(head)
+	return (before + j.at.N + height - 1) / height
+}
+
+// attend computes the i-th query tile of one KV head.
+func (j *job) attend(w *worker, head, i int) {
 	c := j.s.core
-	n := min(c.height, j.at.N-r0)
+	height, before := j.height(head)
+	r0 := max(0, i*height-before)
+	n := min((i+1)*height-before, j.at.N) - r0
 	rows := n * c.group
 	all, part := w.sum.first(rows), w.part.first(rows)
 	j.look(w, head, r0, n)

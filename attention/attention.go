@@ -205,7 +205,7 @@ type Layer struct {
 	Near   Span        // rows that queries read from a second store, in f16; nil: what Far or a codec usually has, else none
 	Far    Far         // positions of rows that are not near; nil: their own
 	Layout Layout      // nil: kept with a Keep, ring when the span is bounded, else grow
-	Select Selector    // nil: all that a query may see is read
+	Select []Selector  // one, or one for each KV head, of which nil reads all that a query may see; empty: all heads do
 	Keep   Keeper      // nil: nothing is forgotten that the span sees
 	Score  Score
 }

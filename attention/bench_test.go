@@ -120,6 +120,35 @@ func BenchmarkDecodeModel(b *testing.B) {
 	}
 }
 
+// BenchmarkSelect reports what reading a quarter of the tiles takes, for the last 512 rows of a prompt of 8,192 and for one row. Choices of
+// random keys lie anywhere, so rows have fewer in common than those of a text.
+func BenchmarkSelect(b *testing.B) {
+	const rows, chunk = 8192, 512
+	for name, sh := range benchShapes {
+		for _, text := range []string{"all", "recycle(share=0.25)", "recycle(share=0.25,every=64)", "bounds(share=0.25,every=16)", "bounds(share=0.25)"} {
+			for _, n := range []int{chunk, 1} {
+				b.Run(fmt.Sprintf("%s/%s/rows=%d", name, text, n), func(b *testing.B) {
+					r, done := benchSession(b, "f16 select="+text, sh, rows, chunk, 1)
+					defer done()
+					for r.st.Len() < rows-n {
+						if err := r.feed(min(chunk, rows-n-r.st.Len())); err != nil {
+							b.Fatal(err)
+						}
+					}
+					for b.Loop() {
+						if err := r.st.Rewind(rows - n); err != nil {
+							b.Fatal(err)
+						}
+						if err := r.feed(n); err != nil {
+							b.Fatal(err)
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
 // fill stores the next n rows without attending.
 func (r *runner) fill(n int) {
 	s := r.st.(*state)

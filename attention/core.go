@@ -26,7 +26,7 @@ type Core struct {
 	valSeal Sealer     // nil: values are
 	keyMove Mover      // nil: without a Keeper nothing moves
 	valMove Mover
-	sel     *selection // nil: all is read
+	sel     []*selection // [KVHeads] nil: the head reads all; empty: all do
 	scale   float32
 	group   int // query heads per KV head
 	height  int // queries in a query tile
@@ -117,11 +117,11 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 	if a, b, err := c.makeKeep(); err != nil {
 		return clash(a, b, err)
 	}
-	if c.sel, err = l.selection(sh.Dim); err != nil {
-		return clash(l.Select, sh, err)
+	if c.sel, err = l.selection(sh); err != nil {
+		return clash(selectText(l.Select), sh, err)
 	}
 	if _, ok := l.Layout.(Grow); c.sel != nil && !ok {
-		return clash(l.Select, l.Layout, errors.New("what a query passes over has to stay for others"))
+		return clash(selectText(l.Select), l.Layout, errors.New("what a query passes over has to stay for others"))
 	}
 	if a, b, err := c.makeNear(); err != nil {
 		return clash(a, b, err)

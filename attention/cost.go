@@ -12,7 +12,12 @@ import (
 func (c *Core) Cost(first, n int, exact bool) (cost seq.Cost) {
 	var far, near int64 // rows that are seen, over tokens and KV heads
 	var a, b sight
-	for _, s := range c.layer.Span {
+	loops := 1 // heads that differ
+	if len(c.layer.Span) > 1 || len(c.layer.Select) > 1 {
+		loops = c.shape.KVHeads
+	}
+	for h := range loops {
+		s, sel := c.layer.Span[h%len(c.layer.Span)], c.selects(h)
 		var seen, close int64
 		for q := first; q < first+n; q++ {
 			a.runs = s.Runs(a.runs[:0], seq.Pos(q), seq.Pos(q+1))
@@ -21,16 +26,16 @@ func (c *Core) Cost(first, n int, exact bool) (cost seq.Cost) {
 				c.split(&a, &b, 0, seq.Pos(q))
 			}
 			all := length(a.runs)
-			if c.sel != nil {
-				all = min(all, c.sel.rows(q))
+			if sel != nil {
+				all = min(all, sel.rows(q))
 			}
 			if c.layer.Keep != nil {
 				all = min(all, int64(c.layer.Keep.Budget().usual().held(q)))
 			}
 			seen, close = seen+all, close+length(b.runs)
 		}
-		far += seen * int64(c.shape.KVHeads/len(c.layer.Span))
-		near += close * int64(c.shape.KVHeads/len(c.layer.Span))
+		far += seen * int64(c.shape.KVHeads/loops)
+		near += close * int64(c.shape.KVHeads/loops)
 	}
 	part := func(rows int64, of Rows, ints bool, dim int) {
 		cost.Cache += rows * int64(of.Size()) / Tile
@@ -46,8 +51,10 @@ func (c *Core) Cost(first, n int, exact bool) (cost seq.Cost) {
 		part(near, c.near.key, false, c.shape.Dim)
 		part(near, c.near.value, false, c.shape.VDim)
 	}
-	if c.sel != nil {
-		cost.Add(c.choosing(first, n))
+	for _, s := range c.sel {
+		if s != nil {
+			cost.Add(c.choosing(s, first, n))
+		}
 	}
 	return cost
 }
@@ -69,23 +76,22 @@ func (s *selection) rows(q int) int64 {
 	return (int64(read) + int64(s.most(all, read))) * Tile
 }
 
-// choosing is the cost of the choices of n tokens from position first on.
-func (c *Core) choosing(first, n int) (cost seq.Cost) {
+// choosing is the cost of the choices of n tokens from position first on for a KV head.
+func (c *Core) choosing(s *selection, first, n int) (cost seq.Cost) {
 	var known int64 // tiles whose vectors are multiplied, over the rows that choose
-	every := c.sel.Every
-	if c.sel.Dense >= first+n {
+	if s.Dense >= first+n {
 		return cost
 	}
-	for q := (max(first, c.sel.Dense) + every - 1) / every * every; q < first+n; q += every {
+	for q := (max(first, s.Dense) + s.Every - 1) / s.Every * s.Every; q < first+n; q += s.Every {
 		known += int64(q / Tile)
 	}
-	if c.sel.vectors == 0 { // the keys themselves
-		cost.Cache = known * int64(c.shape.KVHeads*c.key.Size())
-		cost.FloatOps = 2 * known * Tile * int64(c.shape.Heads*c.shape.Dim)
+	if s.vectors == 0 { // the keys themselves
+		cost.Cache = known * int64(c.key.Size())
+		cost.FloatOps = 2 * known * Tile * int64(c.group*c.shape.Dim)
 		return cost
 	}
-	numbers := int64(c.sel.vectors * c.sel.width)
-	cost.Cache = 2 * known * numbers * int64(c.shape.KVHeads)
-	cost.FloatOps = 2 * known * numbers * int64(c.shape.Heads)
+	numbers := int64(s.vectors * s.width)
+	cost.Cache = 2 * known * numbers
+	cost.FloatOps = 2 * known * numbers * int64(c.group)
 	return cost
 }

@@ -285,7 +285,7 @@ func TestKeepRefused(t *testing.T) {
 		{Layer{Keep: SnapKV{budget, 32, 1}, Key: Kivi{Bits: 4}}, "with kivi(bits=4): these"},
 		{Layer{Keep: SnapKV{budget, 32, 1}, Near: Window{9}}, "with near=window(9): these"},
 		{Layer{Keep: SnapKV{budget, 32, 1}, Pos: ALiBi{}}, "with alibi: these"},
-		{Layer{Keep: SnapKV{budget, 32, 1}, Select: sel}, "with bounds: these"},
+		{Layer{Keep: SnapKV{budget, 32, 1}, Select: []Selector{sel}}, "with bounds: these"},
 		{Layer{Keep: SnapKV{budget, 65, 1}}, "the queries of 65 rows are not between 1 and every=64"},
 		{Layer{Keep: SnapKV{KeepBudget{Rows: 90, Every: 100}, 1, 1}}, "every=100 is not a multiple of 64"},
 		{Layer{Keep: SnapKV{KeepBudget{Rows: 90, Recent: 90}, 1, 1}}, "leave none of 90"},

@@ -107,7 +107,7 @@ func (c *Core) makeKeep() (a, b any, err error) {
 	case !near.Bounded || near.First > 0 || near.Back > 0:
 		return l.Keep, "near=" + l.Near.String(), errors.New("near rows do not move with the others")
 	case l.Select != nil:
-		return l.Keep, l.Select, errors.New("what is known of a tile is lost when its rows move")
+		return l.Keep, selectText(l.Select), errors.New("what is known of a tile is lost when its rows move")
 	case c.bias != nil:
 		return l.Keep, l.Pos, errors.New("the positions that biases go by do not move with the rows")
 	}

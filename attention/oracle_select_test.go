@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -129,7 +130,14 @@ func sumOfShares(q, keys [][]float64, logit func(q []float64, tile [][]float64) 
 // reads returns what the rows of a KV head read of what they see, and notes where another choice is nearly as good.
 func (f *fixture) reads(t testing.TB, kv int, keys [][]float64, scale float64, query func(head, row int) []float64, sees func(q, k int) bool) func(q, k int) bool {
 	text := readPlan(f.text)["select"]
-	if text == "" {
+	if heads, ok := strings.CutPrefix(text, "["); ok {
+		depth := 0
+		text = strings.FieldsFunc(strings.TrimSuffix(heads, "]"), func(r rune) bool { // commas that are not in parentheses
+			depth += strings.Count("(", string(r)) - strings.Count(")", string(r))
+			return r == ',' && depth == 0
+		})[kv]
+	}
+	if text == "" || text == "all" {
 		return sees
 	}
 	p, group := readSum(text)[0], f.shape.Heads/f.shape.KVHeads

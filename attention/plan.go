@@ -158,7 +158,7 @@ var edits = map[string]func(l *Layer, v value) error{
 	"far":    editFar,
 	"keep":   editKeep,
 	"layout": func(l *Layer, v value) error { return editPart(&layouts, &l.Layout, v) },
-	"select": func(l *Layer, v value) error { return editPart(&selectors, &l.Select, v) },
+	"select": editSelect,
 }
 
 func editPart[P any](r *registry[P], part *P, v value) error {
@@ -189,6 +189,25 @@ func editSpan(l *Layer, v value) error {
 	if l.reach().Bounded {
 		l.Keep = nil // it forgets by itself
 	}
+	return nil
+}
+
+func editSelect(l *Layer, v value) error {
+	var heads []Selector
+	for _, sum := range v {
+		if len(sum) != 1 {
+			return sum[1].errorf("a head has one selector")
+		}
+		s, err := selectors.parse(sum[0].fresh(), nil)
+		if err != nil {
+			return err
+		}
+		heads = append(heads, s)
+	}
+	if !slices.ContainsFunc(heads, func(s Selector) bool { return s != nil }) {
+		heads = nil
+	}
+	l.Select = heads
 	return nil
 }
 
@@ -313,7 +332,7 @@ func (p Plan) String() string {
 	}
 	for i, s := range order {
 		if len(order) > 1 {
-			order[i] = ranges(layers[s]) + ": " + s
+			order[i] = LayerRanges(layers[s]) + ": " + s
 		}
 	}
 	return strings.Join(order, "; ")
@@ -321,20 +340,25 @@ func (p Plan) String() string {
 
 // Wide selects the layers that see everything, as "5,11,17: "; "" if all do, or none.
 func (p Plan) Wide() string {
-	var wide []int
-	for i, l := range p.Layers {
-		if !l.reach().Bounded {
-			wide = append(wide, i)
-		}
-	}
+	wide := p.WideLayers()
 	if len(wide) == len(p.Layers) || len(wide) == 0 {
 		return ""
 	}
-	return ranges(wide) + ": "
+	return LayerRanges(wide) + ": "
 }
 
-// ranges prints ascending numbers as 0-4,6.
-func ranges(of []int) string {
+// WideLayers returns the layers that see all of their past.
+func (p Plan) WideLayers() (wide []int) {
+	for i, l := range p.Layers {
+		if !l.filled().reach().Bounded {
+			wide = append(wide, i)
+		}
+	}
+	return wide
+}
+
+// LayerRanges prints ascending numbers of layers as a plan has them: 0-4,6.
+func LayerRanges(of []int) string {
 	var b strings.Builder
 	for i := 0; i < len(of); {
 		e := i + 1
@@ -376,7 +400,7 @@ func (l Layer) String() string {
 	}
 	text := fmt.Sprintf("span=%s pos=%s%s %s layout=%s", spanText(l.Span), pos, temp, kv, l.Layout)
 	if l.Select != nil {
-		text += " select=" + l.Select.String()
+		text += " select=" + selectText(l.Select)
 	}
 	if l.Keep != nil {
 		text += " keep=" + l.Keep.String()
@@ -384,13 +408,25 @@ func (l Layer) String() string {
 	return text
 }
 
-func spanText(heads []Span) string {
-	if len(heads) == 1 {
-		return heads[0].String()
-	}
+func spanText(heads []Span) string { return headsText(heads, Span.String) }
+
+func selectText(heads []Selector) string {
+	return headsText(heads, func(s Selector) string {
+		if s == nil {
+			return "all"
+		}
+		return s.String()
+	})
+}
+
+// headsText prints what is the same for all heads once.
+func headsText[P any](heads []P, text func(P) string) string {
 	names := make([]string, len(heads))
-	for i, s := range heads {
-		names[i] = s.String()
+	for i, h := range heads {
+		names[i] = text(h)
+	}
+	if len(names) == 1 {
+		return names[0]
 	}
 	return "[" + strings.Join(names, ",") + "]"
 }

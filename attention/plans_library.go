@@ -194,5 +194,5 @@ func everyNth(p Plan, n int, others, last string) string {
 	case len(some) == 0:
 		return last
 	}
-	return ranges(some) + ": " + others + "; " + ranges(nth) + ": " + last
+	return LayerRanges(some) + ": " + others + "; " + LayerRanges(nth) + ": " + last
 }

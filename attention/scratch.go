@@ -33,7 +33,7 @@ func (c *Core) Scratch(mem *seq.Sizer, at *seq.StepSize) {
 			c.sizePicks(mem, at)
 		}
 	}
-	if c.sel != nil && c.sel.Every == 1 {
+	if c.choosesEach() {
 		seq.Size[uint64](mem, at.N*sh.KVHeads*choiceWords(tiles(at.MaxLen)))
 	}
 	if c.near != nil && at.N > nearSlack {
@@ -66,18 +66,16 @@ func (c *Core) sizeQueries(mem *seq.Sizer, rows int, exact bool) {
 // sizePicks counts what takePicks takes when the session is full; before, it takes less.
 func (c *Core) sizePicks(mem *seq.Sizer, at *seq.StepSize) {
 	stride := (tiles(at.MaxLen) + panel - 1) / panel * panel
-	rows := min(max(1, pickRows/c.group), (at.N-1)/c.sel.Every+1) * c.group
+	ask := c.asking(at.N)
 	seq.Size[uint64](mem, 2*choiceWords(tiles(at.MaxLen)))
-	seq.Size[float32](mem, rows*c.shape.Dim)
-	seq.Size[float32](mem, rows*max(c.sel.vectors, 1)*stride)
+	seq.Size[float32](mem, ask.rows*c.shape.Dim)
+	seq.Size[float32](mem, ask.products*stride)
 	seq.Size[float32](mem, stride)
 	seq.Size[uint32](mem, stride)
-	seq.Size[float32](mem, c.sel.vectors*c.sel.width)
-	seq.Size[uint16](mem, c.sel.vectors*c.sel.width)
-	if c.sel.vectors > 0 {
-		seq.Size[float32](mem, rows*c.sel.width)
-		seq.Size[float32](mem, c.sel.width*panel)
-	}
+	seq.Size[float32](mem, ask.numbers)
+	seq.Size[uint16](mem, ask.numbers)
+	seq.Size[float32](mem, ask.wide)
+	seq.Size[float32](mem, ask.width*panel)
 }
 
 // sizeInts counts what takeInts takes.

@@ -3,6 +3,7 @@ package attention
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/godwit-ai/godwit/internal/vec"
 	"github.com/godwit-ai/godwit/seq"
@@ -22,7 +23,8 @@ type Selector interface {
 
 // Index is what a Selector knows of every complete tile: some vectors, which queries are multiplied with.
 type Index interface {
-	// Size returns the number of vectors of a tile and their width. No vectors: queries are multiplied with the tile's keys.
+	// Size returns the number of vectors of a tile and their width. No vectors: queries are multiplied with the tile's keys, and two
+	// numbers of a tile stand for products: its largest logit m, and Σ e^(logit − m).
 	Size() (vectors, width int)
 	// Put computes the vectors dst[vectors, width] of a tile of keys[dim, Tile].
 	Put(dst, keys []float32)
@@ -36,6 +38,7 @@ type Index interface {
 // Products are those of the vectors of tiles with the queries of one row of a group.
 type Products struct {
 	Group, Vectors, Tiles int
+	Head, Row             int       // the KV head, and the row of the session
 	x                     []float32 // [Group, Vectors, stride]
 	stride                int
 }
@@ -58,6 +61,19 @@ func (p *Products) Softmax(head int) {
 	}
 	for v := range p.Vectors {
 		vec.Scale(p.Of(head, v), 1/sum)
+	}
+}
+
+// AddSums adds to share[Tiles] the shares of the heads of a group, of the sums over the tiles' own keys.
+func (p *Products) AddSums(share []float32) {
+	for g := range p.Group {
+		x, sums := p.Of(g, 0), p.Of(g, 1)
+		vec.ExpSum(x, x, vec.Max(x))
+		for t, sum := range sums {
+			x[t] *= sum
+		}
+		vec.Scale(x, 1/vec.Sum(x))
+		vec.Add(share, x)
 	}
 }
 
@@ -142,81 +158,137 @@ func (b *Budget) text(of Budget) []string {
 		opt("local", float64(b.Local), float64(u.Local)), opt("dense", float64(b.Dense), float64(u.Dense)), opt("every", float64(b.Every), float64(u.Every))}
 }
 
-// selection is a layer's Selector made ready.
+// selection is a KV head's Selector made ready.
 type selection struct {
 	Index
 	Budget
-	vectors int
-	width   int
+	vectors  int
+	width    int
+	products int // numbers that rate a tile for a query head
+	at       int // where the head's vectors begin among those of a panel, in halves
 }
 
-// selection makes the layer's selector ready; nil: all is read.
-func (l Layer) selection(dim int) (*selection, error) {
-	if l.Select == nil {
-		return nil, nil
+// selection makes the layer's selectors ready, one for each KV head; none: all is read.
+func (l Layer) selection(sh Shape) (heads []*selection, err error) {
+	if n := len(l.Select); n > 1 && n != sh.KVHeads {
+		return nil, fmt.Errorf("%d selectors for %d KV heads", n, sh.KVHeads)
 	}
-	s := &selection{Budget: l.Select.Budget()}
-	if err := s.check(); err != nil {
-		return nil, err
+	at := 0
+	for h := range min(len(l.Select), 1) * sh.KVHeads {
+		of := l.Select[h%len(l.Select)]
+		if of == nil {
+			heads = append(heads, nil)
+			continue
+		}
+		s := &selection{Budget: of.Budget(), at: at}
+		if err := s.check(); err != nil {
+			return nil, err
+		}
+		if s.Index, err = of.Fit(sh.Dim); err != nil {
+			return nil, err
+		}
+		if s.vectors, s.width = s.Size(); s.vectors > 0 {
+			s.products = s.vectors
+		} else {
+			s.products = 2
+		}
+		at += s.vectors * s.width * panel
+		heads = append(heads, s)
 	}
-	var err error
-	if s.Index, err = l.Select.Fit(dim); err != nil {
-		return nil, err
+	return heads, nil
+}
+
+// selects returns what chooses for a KV head; nil: it reads all.
+func (c *Core) selects(head int) *selection {
+	if c.sel == nil {
+		return nil
 	}
-	s.vectors, s.width = s.Size()
-	return s, nil
+	return c.sel[head]
+}
+
+// choosesEach reports whether there is a KV head for which every row chooses.
+func (c *Core) choosesEach() bool {
+	return slices.ContainsFunc(c.sel, func(s *selection) bool { return s != nil && s.Every == 1 })
+}
+
+// choosesAhead reports whether there is one for which rows go by the choice of an earlier one.
+func (c *Core) choosesAhead() bool {
+	return slices.ContainsFunc(c.sel, func(s *selection) bool { return s != nil && s.Every > 1 })
 }
 
 // panel is the number of tiles whose vectors are multiplied at once.
 const panel = Tile
 
 // indexSize is the bytes of the vectors of a session's tiles as halves, [panels, KVHeads, vectors, width, panel], and of the choices that
-// later rows go by, which lie behind them.
+// later rows go by, [KVHeads] regions of choiceAt, which lie behind them.
 func (c *Core) indexSize(maxLen int) (vectors, choices int) {
-	if c.sel == nil {
-		return 0, 0
-	}
 	most := tiles(maxLen)
-	vectors = (most + panel - 1) / panel * c.panelSize()
-	if c.sel.Every > 1 {
-		choices = 8 * c.choiceAt(most, 0, 0)
+	for _, s := range c.sel {
+		if s != nil {
+			vectors += (most + panel - 1) / panel * s.vectors * s.width * panel * 2
+			choices += 8 * s.choiceAt(most, 0)
+		}
 	}
 	return vectors, choices
 }
 
-// panelSize is the bytes of a panel of all heads.
-func (c *Core) panelSize() int { return c.shape.KVHeads * c.sel.vectors * c.sel.width * panel * 2 }
+// panelSize is the numbers of a panel of all heads.
+func (c *Core) panelSize() (n int) {
+	for _, s := range c.sel {
+		if s != nil {
+			n += s.vectors * s.width * panel
+		}
+	}
+	return n
+}
 
-// choiceAt is the first word of the choice of the i-th rows of tile t that choose for a KV head. A choice has a bit for every tile up to t.
-func (c *Core) choiceAt(t, i, head int) int {
+// choiceAt is the first word, among those of the KV head, of the choice of the i-th rows of tile t that choose. A choice has a bit for
+// every tile up to t. Where every row chooses none is kept.
+func (s *selection) choiceAt(t, i int) int {
+	if s.Every == 1 {
+		return 0
+	}
 	per, full := choiceWords(t), t/64
 	before := 32*full*(full+1) + t%64*per // words of one choice of each tile before
-	return (before*(Tile/c.sel.Every)+i*per)*c.shape.KVHeads + head*per
+	return before*(Tile/s.Every) + i*per
+}
+
+// choice returns what row q of the session goes by, if that is the choice of an earlier one.
+func (s *state) choice(q, head int) []uint64 {
+	c, t, at := s.core, q/Tile, 0
+	for _, before := range c.sel[:head] {
+		if before != nil {
+			at += before.choiceAt(tiles(s.maxLen), 0)
+		}
+	}
+	of := c.sel[head]
+	return floats[uint64](s.choices)[at+of.choiceAt(t, q%Tile/of.Every):][:choiceWords(t)]
 }
 
 func choiceWords(t int) int { return t/64 + 1 }
 
 // vectorsOf returns the vector of a panel's tiles, [width, panel].
 func (s *state) vectorsOf(p, head, vector int) []uint16 {
-	c := s.core.sel
-	n := c.width * panel
-	return floats[uint16](s.index)[((p*s.core.shape.KVHeads+head)*c.vectors+vector)*n:][:n]
+	of := s.core.sel[head]
+	n := of.width * panel
+	return floats[uint16](s.index)[p*s.core.panelSize()+of.at+vector*n:][:n]
 }
 
 // sum computes what is known of a KV head's tile, which is complete.
 func (j *job) sum(w *worker, t, head int) {
-	c := j.s.core
-	if c.sel.vectors == 0 {
+	c, sel := j.s.core, j.s.core.selects(head)
+	if sel == nil || sel.vectors == 0 {
 		return
 	}
 	key, _ := j.s.tile(t, head)
 	c.key.Get(w.key, key, Tile)
-	c.sel.Put(w.vectors, w.key)
-	half := w.halves[:len(w.vectors)]
-	vec.F32ToF16(half, w.vectors)
-	for v := range c.sel.vectors {
+	vectors := w.vectors[:sel.vectors*sel.width]
+	sel.Put(vectors, w.key)
+	half := w.halves[:len(vectors)]
+	vec.F32ToF16(half, vectors)
+	for v := range sel.vectors {
 		column := j.s.vectorsOf(t/panel, head, v)[t%panel:]
-		for i, h := range half[v*c.sel.width:][:c.sel.width] {
+		for i, h := range half[v*sel.width:][:sel.width] {
 			column[i*panel] = h
 		}
 	}

@@ -34,29 +34,56 @@ type picks struct {
 // takePicks takes what a worker needs to choose from the tiles of the session so far.
 func (j *job) takePicks(w *worker) {
 	c, mem := j.s.core, j.at.Mem
-	words, sel := choiceWords(tiles(j.s.n)), c.sel
-	stride, rows := j.stride(), j.batch()*c.group
-	w.picks = picks{bits: seq.Take[uint64](mem, 2*words), rows: seq.Take[float32](mem, rows*c.shape.Dim),
-		prod: seq.Take[float32](mem, rows*max(sel.vectors, 1)*stride), share: seq.Take[float32](mem, stride), order: seq.Take[uint32](mem, stride),
-		vectors: seq.Take[float32](mem, sel.vectors*sel.width), halves: seq.Take[uint16](mem, sel.vectors*sel.width)}
-	if sel.vectors > 0 {
-		w.ask, w.wide = seq.Take[float32](mem, rows*sel.width), seq.Take[float32](mem, sel.width*panel)
+	words, stride, ask := choiceWords(tiles(j.s.n)), j.stride(), c.asking(j.at.N)
+	w.picks = picks{bits: seq.Take[uint64](mem, 2*words), rows: seq.Take[float32](mem, ask.rows*c.shape.Dim),
+		prod: seq.Take[float32](mem, ask.products*stride), share: seq.Take[float32](mem, stride), order: seq.Take[uint32](mem, stride),
+		vectors: seq.Take[float32](mem, ask.numbers), halves: seq.Take[uint16](mem, ask.numbers),
+		ask: seq.Take[float32](mem, ask.wide), wide: seq.Take[float32](mem, ask.width*panel)}
+}
+
+// asking is what the scratch for choices has to hold for any of the KV heads.
+type asking struct{ rows, products, numbers, wide, width int }
+
+func (c *Core) asking(n int) (most asking) {
+	for _, s := range c.sel {
+		if s == nil {
+			continue
+		}
+		rows := s.batch(n, c.group) * c.group
+		most.rows, most.products = max(most.rows, rows), max(most.products, rows*s.products)
+		most.numbers = max(most.numbers, s.vectors*s.width)
+		most.wide, most.width = max(most.wide, rows*s.width), max(most.width, s.width)
 	}
+	return most
 }
 
 // stride is the number of tiles that have products.
 func (j *job) stride() int { return (tiles(j.s.n) + panel - 1) / panel * panel }
 
-// batch is the number of rows that are asked at once.
-func (j *job) batch() int {
-	return min(max(1, pickRows/j.s.core.group), (j.at.N-1)/j.s.core.sel.Every+1)
+// batch is the number of rows of a step of n that are asked at once.
+func (s *selection) batch(n, group int) int {
+	return min(max(1, pickRows/group), (n-1)/s.Every+1)
 }
 
-// choosers returns the first row of the session, in this step, that chooses, and how many there are.
-func (j *job) choosers() (first, n int) {
-	every := j.s.core.sel.Every
-	first = (j.at.First + every - 1) / every * every
-	return first, max(0, (j.s.n-first+every-1)/every)
+// choosers returns the first row of the session, in this step, that chooses for a KV head, and how many there are.
+func (j *job) choosers(s *selection) (first, n int) {
+	first = (j.at.First + s.Every - 1) / s.Every * s.Every
+	return first, max(0, (j.s.n-first+s.Every-1)/s.Every)
+}
+
+// shared is from how many rows with the same choice on query tiles go by choices.
+const shared = 4
+
+// height returns the number of queries of a query tile of a KV head, and how many rows before the step belong to its first one. Where so
+// many rows share a choice that products are still long, it divides their number, and tiles lie as choices do, so that all queries of a
+// tile read the same and nothing is masked. Other tiles begin with the step.
+func (j *job) height(head int) (height, before int) {
+	c := j.s.core
+	if s := c.selects(head); s != nil && s.Every >= shared {
+		height = min(s.Every, 1<<(bits.Len(uint(c.height))-1))
+		return height, j.at.First % height
+	}
+	return c.height, 0
 }
 
 // choose computes what is known of the tiles that the step completes, and then what its rows read.
@@ -69,17 +96,23 @@ func (j *job) choose() error {
 			return err
 		}
 	}
-	if c.sel.Every == 1 {
+	if c.choosesEach() {
 		j.words = choiceWords(tiles(j.s.n))
 		j.choices = seq.Take[uint64](j.at.Mem, j.at.N*heads*j.words)
 	}
-	if _, n := j.choosers(); n > 0 {
-		j.phase = picking
-		if n = (n + j.batch() - 1) / j.batch() * heads; n == 1 {
-			j.Do(0, 0, n)
-		} else if err := j.at.Team.Run(n, 1, j); err != nil {
-			return err
+	batches, each := 0, 0 // of all heads, of the head with the most
+	for _, s := range c.sel {
+		if s != nil {
+			_, n := j.choosers(s)
+			n = (n + s.batch(j.at.N, c.group) - 1) / s.batch(j.at.N, c.group)
+			batches, each = batches+n, max(each, n)
 		}
+	}
+	j.phase = picking
+	if batches == 1 {
+		j.Do(0, 0, heads)
+	} else if err := j.at.Team.Run(each*heads, 1, j); err != nil {
+		return err
 	}
 	for i := range j.s.work[:j.at.Team.Workers()] {
 		j.s.reads += j.s.work[i].reads
@@ -88,21 +121,30 @@ func (j *job) choose() error {
 	return nil
 }
 
-// choice returns what row q of the session reads.
+// choice returns what row q of the session reads of a KV head that has a selector.
 func (j *job) choice(q, head int) []uint64 {
 	c, t := j.s.core, q/Tile
-	if c.sel.Every == 1 {
+	if c.sel[head].Every == 1 {
 		return j.choices[((q-j.at.First)*c.shape.KVHeads+head)*j.words:][:choiceWords(t)]
 	}
-	return floats[uint64](j.s.choices)[c.choiceAt(t, q%Tile/c.sel.Every, head):][:choiceWords(t)]
+	return j.s.choice(q, head)
 }
 
 // pick makes a batch of choices.
 func (j *job) pick(w *worker, head, batch int) {
-	c, sel := j.s.core, j.s.core.sel
-	q0, n := j.choosers()
-	q0 += batch * j.batch() * sel.Every
-	n = min(n-batch*j.batch(), j.batch())
+	c, sel := j.s.core, j.s.core.sel[head]
+	if sel == nil {
+		if batch == 0 {
+			j.countAll(w, head)
+		}
+		return
+	}
+	q0, n := j.choosers(sel)
+	most := sel.batch(j.at.N, c.group)
+	q0 += batch * most * sel.Every
+	if n = min(n-batch*most, most); n <= 0 {
+		return
+	}
 	last := q0 + (n-1)*sel.Every
 	asked := false // most rows of a short session read all
 	for i := range n {
@@ -111,14 +153,14 @@ func (j *job) pick(w *worker, head, batch int) {
 		for k := range choice {
 			choice[k] = math.MaxUint64
 		}
-		lo, hi, k := j.candidates(w, head, q)
+		lo, hi, k := j.candidates(w, sel, head, q)
 		if k >= 0 {
 			if !asked {
 				j.ask(w, head, q0, n, last/Tile)
 				asked = true
 			}
 			p := &w.of
-			*p = Products{Group: c.group, Vectors: max(sel.vectors, 1), Tiles: q / Tile, stride: j.stride()}
+			*p = Products{Group: c.group, Vectors: sel.products, Tiles: q / Tile, Head: head, Row: q, stride: j.stride()}
 			p.x = w.prod[i*c.group*p.Vectors*p.stride:]
 			share := w.share[:p.Tiles]
 			clear(share)
@@ -133,18 +175,18 @@ func (j *job) pick(w *worker, head, batch int) {
 
 // candidates returns which tiles [lo, hi) row q may leave out if the span sees them, and how many of those it reads; −1: all. The worker
 // keeps what the row sees.
-func (j *job) candidates(w *worker, head, q int) (lo, hi, k int) {
+func (j *job) candidates(w *worker, sel *selection, head, q int) (lo, hi, k int) {
 	c := j.s.core
 	spans := c.layer.Span
 	w.far.runs = spans[head%len(spans)].Runs(w.far.runs[:0], seq.Pos(q), seq.Pos(q+1))
-	lo, hi = c.sel.Sink, q/Tile+1-c.sel.Local
-	if q < c.sel.Dense || lo >= hi {
+	lo, hi = sel.Sink, q/Tile+1-sel.Local
+	if q < sel.Dense || lo >= hi {
 		return 0, 0, -1
 	}
 	seen := w.count(0, q/Tile+1)
 	from := w.count(lo, hi)
-	k = c.sel.most(seen, seen-from)
-	if k >= from && !c.sel.adapts() {
+	k = sel.most(seen, seen-from)
+	if k >= from && !sel.adapts() {
 		return 0, 0, -1
 	}
 	return lo, hi, min(k, from)
@@ -184,10 +226,20 @@ func (j *job) count(w *worker, choice []uint64, rows int) {
 	}
 }
 
+// countAll adds the step's rows of a KV head without a selector, which read all.
+func (j *job) countAll(w *worker, head int) {
+	spans := j.s.core.layer.Span
+	for q := j.at.First; q < j.s.n; q++ {
+		w.far.runs = spans[head%len(spans)].Runs(w.far.runs[:0], seq.Pos(q), seq.Pos(q+1))
+		n := int64(w.count(0, q/Tile+1))
+		w.reads, w.sees = w.reads+n, w.sees+n
+	}
+}
+
 // ask multiplies the queries of n choosers from row q0 of the session on with all vectors up to those of tile last.
 func (j *job) ask(w *worker, head, q0, n, last int) {
-	c, sel := j.s.core, j.s.core.sel
-	dim, stride, vectors := c.shape.Dim, j.stride(), max(sel.vectors, 1)
+	c, sel := j.s.core, j.s.core.sel[head]
+	dim, stride, vectors := c.shape.Dim, j.stride(), sel.vectors
 	rows := n * c.group
 	if sel.vectors == 0 {
 		j.exact(w, head, q0, n, last)
@@ -215,9 +267,9 @@ func (j *job) ask(w *worker, head, q0, n, last int) {
 	}
 }
 
-// exact computes the logarithm of the sum of exponentials of the logits in each tile.
+// exact computes the largest logit m of each tile, and the sum of e^(logit − m).
 func (j *job) exact(w *worker, head, q0, n, last int) {
-	c, g, stride, every := j.s.core, j.s.core.group, j.stride(), j.s.core.sel.Every
+	c, g, stride, every := j.s.core, j.s.core.group, j.stride(), j.s.core.sel[head].Every
 	for i := range n {
 		q := &w.asked
 		*q = queries{q: w.q[i*g*c.shape.Dim:]}
@@ -244,7 +296,8 @@ func (j *job) exact(w *worker, head, q0, n, last int) {
 		}
 		vec.SoftTile(s, m.max, m.sum, m.f)
 		for r, sum := range m.sum {
-			w.prod[r*stride+t] = m.max[r] + float32(ln(float64(sum)))
+			prod := w.prod[2*r*stride+t:]
+			prod[0], prod[stride] = m.max[r], sum
 		}
 	}
 }
@@ -361,7 +414,7 @@ func (j *job) narrow(w *worker, head, n int) {
 	words := choiceWords((first + n - 1) / Tile)
 	f := &w.far
 	f.any, f.each = w.bits[:words], w.bits[words:2*words]
-	every := j.s.core.sel.Every
+	every := j.s.core.sel[head].Every
 	for i := range n {
 		v := &f.see[i]
 		if i > 0 && (first+i)%every != 0 {

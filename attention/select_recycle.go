@@ -21,10 +21,10 @@ func (r Recycle) Budget() Budget { return r.Reading }
 
 func (r Recycle) String() string { return term("recycle", r.Reading.text(usualRecycle)...) }
 
-// recycle has no vectors: its products are logarithms of sums over a tile's keys.
+// recycle has no vectors.
 type recycle struct{}
 
 func (recycle) Size() (vectors, width int)        { return 0, 0 }
 func (recycle) Put(dst, keys []float32)           {}
 func (recycle) Ask(dst, q []float32)              {}
-func (recycle) Rate(share []float32, p *Products) { p.addShares(share) }
+func (recycle) Rate(share []float32, p *Products) { p.AddSums(share) }

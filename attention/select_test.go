@@ -160,6 +160,53 @@ func TestSelectPanels(t *testing.T) {
 	}
 }
 
+// TestSelectHeads: KV heads choose by themselves, each by its own selector or by none.
+func TestSelectHeads(t *testing.T) {
+	t.Parallel()
+	sh := Shape{Heads: 6, KVHeads: 3, Dim: 16, VDim: 18}
+	for i, text := range []string{
+		"[recycle(k=1,local=1,dense=64),all,mass(p=0.5,least=1,local=1,dense=0,every=8)]",
+		"[mean(k=1,local=1,dense=0),recycle(k=2,local=1,dense=0,every=32),bounds(k=1,local=2,dense=100,every=64)]",
+		"[all,all,recycle(k=1,local=1,dense=0)]",
+	} {
+		f := newFixture(t, fmt.Sprintf("span=[full,window(300),full] pos=rope kv=%s layout=grow select=%s", []string{"q8_0", "f32", "q4"}[i], text), sh, 500, uint64(i))
+		out, want := f.sameEveryWay(t, i), f.oracle(t)
+		width := sh.Heads * sh.VDim
+		for _, row := range f.unclear {
+			for k := row * width; k < (row+1)*width; k++ {
+				want[k] = float64(out[k])
+			}
+		}
+		if len(f.unclear) > f.n/2 {
+			t.Errorf("%s: %d of %d choices are near others", text, len(f.unclear), f.n)
+		}
+		if err := f.close(out, want); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+		p, err := ParsePlan(f.layer.String(), 1)
+		if err != nil || p.Layers[0].String() != f.layer.String() {
+			t.Errorf("%s is read back as %v (%v)", f.layer, p.Layers[0], err)
+		}
+		r := f.runner(t, f.n, f.n)
+		if err := r.all([]int{f.n}); err != nil {
+			t.Fatal(err)
+		}
+		if read, seen := r.st.(seq.Reader).Reads(); read >= seen*9/10 || read < seen/4 {
+			t.Errorf("%s: %d of %d tiles are read", text, read, seen)
+		}
+	}
+	p, err := ParsePlan("select=[all,recycle]", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Layers[0].Check(sh); !errors.Is(err, ErrCompose) || !strings.Contains(err.Error(), "recycle") {
+		t.Errorf("two selectors for three KV heads: %v", err)
+	}
+	if _, err := ParsePlan("select=[all,recycle+mean]", 1); !errors.As(err, new(*PlanError)) {
+		t.Errorf("two selectors for a head: %v", err)
+	}
+}
+
 // TestSelectReads: as many tiles are read as the budget says.
 func TestSelectReads(t *testing.T) {
 	t.Parallel()
@@ -359,11 +406,11 @@ func TestSelectTexts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := p.Layers[0].Select.String(); got != want {
+		if got := selectText(p.Layers[0].Select); got != want {
 			t.Errorf("%s prints as %s, want %s", text, got, want)
 		}
 		again, err := ParsePlan("select="+want, 1)
-		if err != nil || again.Layers[0].Select.Budget() != p.Layers[0].Select.Budget() {
+		if err != nil || again.Layers[0].Select[0].Budget() != p.Layers[0].Select[0].Budget() {
 			t.Errorf("%s is %+v, %s %+v (%v)", text, p.Layers[0].Select, want, again.Layers[0].Select, err)
 		}
 		if p, err = p.Edit("select=all"); err != nil || p.Layers[0].Select != nil {

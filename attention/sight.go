@@ -52,12 +52,14 @@ func (j *job) look(w *worker, head, r0, n int) {
 		}
 		w.far.query(i, far)
 	}
-	if c.sel != nil {
+	if c.selects(head) != nil {
 		j.narrow(w, head, n)
 	}
 }
 
-func (s *sight) reset() { s.runs, s.both, s.tile = s.runs[:0], seq.Run{Hi: math.MaxInt32}, -1 }
+func (s *sight) reset() {
+	s.runs, s.both, s.tile, s.any, s.each = s.runs[:0], seq.Run{Hi: math.MaxInt32}, -1, nil, nil
+}
 
 // query notes that the runs from old on are what query i sees.
 func (s *sight) query(i, old int) {

@@ -37,12 +37,13 @@ func (s *state) upTo(n int) int {
 // and for choices that are made only when they are needed asking gained nothing either.
 func (s *state) Fetch(at *seq.Step) {
 	c := s.core
-	if s.spill == nil || s.n == 0 || c.sel == nil || c.sel.Every == 1 || at.N > Tile || !s.spill.Cold() {
+	if s.spill == nil || s.n == 0 || !c.choosesAhead() || at.N > Tile || !s.spill.Cold() {
 		return
 	}
-	q := (s.n - 1) / c.sel.Every * c.sel.Every
-	for h := range c.shape.KVHeads {
-		s.want(h, floats[uint64](s.choices)[c.choiceAt(q/Tile, q%Tile/c.sel.Every, h):][:choiceWords(q/Tile)], q/Tile)
+	for h, sel := range c.sel {
+		if sel != nil && sel.Every > 1 {
+			s.want(h, s.choice(s.n-1, h), (s.n-1)/Tile)
+		}
 	}
 }
 

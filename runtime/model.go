@@ -41,6 +41,10 @@ type Options struct {
 	// Results are the same to the bit.
 	Spill string
 
+	// Change returns the plan to use in place of what Plan has made of the model's own; nil: that one. Parts of a plan that have no text, as a
+	// Selector of the caller's, enter here.
+	Change func(attention.Plan) (attention.Plan, error)
+
 	ThreadsFile string // where measured numbers are remembered; "": godwit/threads.json in the user's folder for caches
 }
 
@@ -131,9 +135,16 @@ func build(files []*mmap.File, o Options) (m *Model, err error) {
 	if o.Power < 0 || int(o.Power) >= len(powerNames) {
 		return nil, fmt.Errorf("%v: %w", o.Power, ErrPower)
 	}
-	edit := func(p attention.Plan) (attention.Plan, error) { return p, nil }
-	if o.Plan != "" {
-		edit = func(p attention.Plan) (attention.Plan, error) { return p.Edit(o.Plan) }
+	edit := func(p attention.Plan) (_ attention.Plan, err error) {
+		if o.Plan != "" {
+			if p, err = p.Edit(o.Plan); err != nil {
+				return p, err
+			}
+		}
+		if o.Change != nil {
+			return o.Change(p)
+		}
+		return p, nil
 	}
 	m = &Model{files: files, machine: topo.Default(), pacing: pacing{power: o.Power, pin: o.Pin}}
 	// Parsing touches the mapping, so a file that shrinks meanwhile must give an error here as well.

@@ -99,7 +99,7 @@ MODEL is a name from ` + "`godwit list`" + ` (fetched on first use) or the path 
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "no progress bars and no summary")
 	root.AddCommand(a.runCommand(), a.chatCommand(), a.pullCommand(), a.listCommand(), a.rmCommand(), a.inspectCommand(),
 		a.planCommand(), a.plansCommand(), a.tokenizeCommand(), a.logitsCommand(), a.convertCommand(), a.quantizeCommand(), a.compressCommand(),
-		a.perplexityCommand(), a.benchCommand(), a.evalCommand(), a.adviseCommand(), a.versionCommand())
+		a.perplexityCommand(), a.benchCommand(), a.evalCommand(), a.adviseCommand(), a.headsCommand(), a.versionCommand())
 	return root
 }
 
@@ -108,7 +108,7 @@ func (a *app) modelFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.SortFlags = false // what is used most comes first
 	f.IntVarP(&a.ctx, "ctx", "c", 0, "hold at most `N` tokens; 0: what the model was trained for")
-	f.StringVar(&a.plan, "plan", "", "`EDITS` of the attention plan, e.g. 'kv=f32', or a NAME (godwit plans lists them; godwit inspect shows the model's)")
+	f.StringVar(&a.plan, "plan", "", "`EDITS` of the attention plan, e.g. 'kv=f32', or a NAME (godwit plans lists them; godwit inspect shows the model's), or @FILE")
 	a.engineFlags(c)
 }
 
@@ -186,6 +186,18 @@ func (a *app) openFile(path string) (*godwit.Model, error) {
 
 // openPlan is openFile with another plan.
 func (a *app) openPlan(path, plan string) (*godwit.Model, error) {
+	return a.openChanged(path, plan, nil)
+}
+
+// openChanged is openPlan with a change of what the plan makes.
+func (a *app) openChanged(path, plan string, change func(attention.Plan) (attention.Plan, error)) (*godwit.Model, error) {
+	if file, ok := strings.CutPrefix(plan, "@"); ok {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("--plan: %w", err)}
+		}
+		plan = strings.TrimSpace(string(text))
+	}
 	if a.exact && plan == "" {
 		plan = "kv=f32"
 	}
@@ -193,7 +205,7 @@ func (a *app) openPlan(path, plan string) (*godwit.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := godwit.Options{Plan: plan, Threads: a.threads, Memory: memory, Spill: a.spill}
+	o := godwit.Options{Plan: plan, Change: change, Threads: a.threads, Memory: memory, Spill: a.spill}
 	if o.Threads == 0 {
 		o.Threads = godwit.ThreadsMeasured
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/godwit-ai/godwit"
+	"github.com/godwit-ai/godwit/attention"
 	"github.com/godwit-ai/godwit/mmap"
 	"github.com/godwit-ai/godwit/runtime"
 )
@@ -164,7 +165,7 @@ func (r *planJSON) fill(m *godwit.Model, program int64) {
 	r.Spill = p.Spill
 	r.KV = []planKV{}
 	for _, g := range p.KV {
-		kv := planKV{Layers: layerRanges(g.Layers), PerToken: g.PerToken, Bytes: g.Bytes, Spill: g.Spill}
+		kv := planKV{Layers: attention.LayerRanges(g.Layers), PerToken: g.PerToken, Bytes: g.Bytes, Spill: g.Spill}
 		if first := g.Layers[0]; first < len(layers) {
 			kv.Plan = layers[first].String()
 		}
@@ -220,23 +221,6 @@ func (a *app) showPlan(r *planJSON) error {
 		row("budget", "%s: no context fits; the least, in steps of one row, lacks %s", size(r.Budget), size(r.Total-r.Budget))
 	}
 	return w.Flush()
-}
-
-// layerRanges writes rising numbers as 0-4,6.
-func layerRanges(of []int) string {
-	var parts []string
-	for i := 0; i < len(of); {
-		e := i + 1
-		for e < len(of) && of[e] == of[e-1]+1 {
-			e++
-		}
-		part := strconv.Itoa(of[i])
-		if e-i > 1 {
-			part += "-" + strconv.Itoa(of[e-1])
-		}
-		parts, i = append(parts, part), e
-	}
-	return strings.Join(parts, ",")
 }
 
 // bytesFlag is a size on the command line: 300MiB, 1.5GB, or a number of bytes.
