@@ -40,7 +40,7 @@ type job struct {
 	heads   []head    // [KVHeads]
 
 	done    int      // the first tile that the step completes
-	choices []uint64 // [N, KVHeads, words] what each row reads, if every row chooses
+	choices []uint64 // [KVHeads, rows that choose, words] what they have chosen
 	words   int
 }
 

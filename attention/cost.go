@@ -53,7 +53,7 @@ func (c *Core) Cost(first, n int, exact bool) (cost seq.Cost) {
 	}
 	for _, s := range c.sel {
 		if s != nil {
-			cost.Add(c.choosing(s, first, n))
+			cost.Add(c.choiceCost(s, first, n))
 		}
 	}
 	return cost
@@ -76,8 +76,8 @@ func (s *selection) rows(q int) int64 {
 	return (int64(read) + int64(s.most(all, read))) * Tile
 }
 
-// choosing is the cost of the choices of n tokens from position first on for a KV head.
-func (c *Core) choosing(s *selection, first, n int) (cost seq.Cost) {
+// choiceCost is the cost of the choices of n tokens from position first on for a KV head.
+func (c *Core) choiceCost(s *selection, first, n int) (cost seq.Cost) {
 	var known int64 // tiles whose vectors are multiplied, over the rows that choose
 	if s.Dense >= first+n {
 		return cost

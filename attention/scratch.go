@@ -33,8 +33,8 @@ func (c *Core) Scratch(mem *seq.Sizer, at *seq.StepSize) {
 			c.sizePicks(mem, at)
 		}
 	}
-	if c.choosesEach() {
-		seq.Size[uint64](mem, at.N*sh.KVHeads*choiceWords(tiles(at.MaxLen)))
+	if c.sel != nil {
+		seq.Size[uint64](mem, c.choosing(at.N)*choiceWords(tiles(at.MaxLen)))
 	}
 	if c.near != nil && at.N > nearSlack {
 		seq.Size[byte](mem, c.staging(at.N))
@@ -123,6 +123,11 @@ func (c *Core) Heap(at *seq.StepSize) int64 {
 	}
 	worker := int(unsafe.Sizeof(worker{})) + stores*c.height*int(unsafe.Sizeof(view{})+uintptr(grown*runs)*unsafe.Sizeof(seq.Run{}))
 	table := c.blocksOf(at.MaxLen)*int(unsafe.Sizeof(item{})+unsafe.Sizeof(softmax{})) + c.shape.KVHeads*int(unsafe.Sizeof(head{}))
+	for _, s := range c.sel {
+		if s != nil {
+			table += int(unsafe.Sizeof(choices{})) + s.kept()*int(unsafe.Sizeof(int(0)))
+		}
+	}
 	return c.keptHeap(at) + int64(int(unsafe.Sizeof(state{}))+grown*at.Workers*worker+table)
 }
 

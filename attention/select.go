@@ -206,11 +206,6 @@ func (c *Core) selects(head int) *selection {
 	return c.sel[head]
 }
 
-// choosesEach reports whether there is a KV head for which every row chooses.
-func (c *Core) choosesEach() bool {
-	return slices.ContainsFunc(c.sel, func(s *selection) bool { return s != nil && s.Every == 1 })
-}
-
 // choosesAhead reports whether there is one for which rows go by the choice of an earlier one.
 func (c *Core) choosesAhead() bool {
 	return slices.ContainsFunc(c.sel, func(s *selection) bool { return s != nil && s.Every > 1 })
@@ -220,17 +215,19 @@ func (c *Core) choosesAhead() bool {
 const panel = Tile
 
 // indexSize is the bytes of the vectors of a session's tiles as halves, [panels, KVHeads, vectors, width, panel], and of the choices that
-// later rows go by, [KVHeads] regions of choiceAt, which lie behind them.
+// later rows may go by, [KVHeads, kept, words].
 func (c *Core) indexSize(maxLen int) (vectors, choices int) {
-	most := tiles(maxLen)
 	for _, s := range c.sel {
-		if s != nil {
-			vectors += (most + panel - 1) / panel * s.vectors * s.width * panel * 2
-			choices += 8 * s.choiceAt(most, 0)
+		if s != nil && maxLen > 0 {
+			vectors += panels(tiles(maxLen)) * s.vectors * s.width * panel * 2
+			choices += 8 * s.kept() * choiceWords(tiles(maxLen))
 		}
 	}
 	return vectors, choices
 }
+
+// panels is how many panels n tiles have.
+func panels(n int) int { return (n + panel - 1) / panel }
 
 // panelSize is the numbers of a panel of all heads.
 func (c *Core) panelSize() (n int) {
@@ -242,27 +239,78 @@ func (c *Core) panelSize() (n int) {
 	return n
 }
 
-// choiceAt is the first word, among those of the KV head, of the choice of the i-th rows of tile t that choose. A choice has a bit for
-// every tile up to t. Where every row chooses none is kept.
-func (s *selection) choiceAt(t, i int) int {
+// kept is how many choices of a KV head are kept for later rows: those of the last steps' last 128 rows, to which drafts and edits go
+// back, and the one that the step's first rows go by, for a pass that fails. A rewind into the middle of an older choice has to begin
+// before it.
+func (s *selection) kept() int {
 	if s.Every == 1 {
 		return 0
 	}
-	per, full := choiceWords(t), t/64
-	before := 32*full*(full+1) + t%64*per // words of one choice of each tile before
-	return before*(Tile/s.Every) + i*per
+	return 2*Tile/s.Every + 2
 }
 
-// choice returns what row q of the session goes by, if that is the choice of an earlier one.
-func (s *state) choice(q, head int) []uint64 {
-	c, t, at := s.core, q/Tile, 0
-	for _, before := range c.sel[:head] {
-		if before != nil {
-			at += before.choiceAt(tiles(s.maxLen), 0)
+// choices are a KV head's kept ones.
+type choices struct {
+	of   []int    // [kept] the rows that they were made for; −1: none. The last one is that of a step's first rows
+	bits []uint64 // [kept, words] a bit for every tile up to that row's
+}
+
+// newChoices hands out the session's memory for choices.
+func (c *Core) newChoices(mem []byte, maxLen int) (heads []choices) {
+	words := floats[uint64](mem)
+	for _, s := range c.sel {
+		var h choices
+		if s != nil && s.kept() > 0 {
+			n := s.kept() * choiceWords(tiles(maxLen))
+			h = choices{of: make([]int, s.kept()), bits: words[:n]}
+			words = words[n:]
+			for i := range h.of {
+				h.of[i] = -1
+			}
+		}
+		heads = append(heads, h)
+	}
+	return heads
+}
+
+// get returns the choice of a row that chose, nil if it is not kept.
+func (h *choices) get(row int) []uint64 {
+	i := slices.Index(h.of, row)
+	if i < 0 {
+		return nil
+	}
+	n := len(h.bits) / len(h.of)
+	return h.bits[i*n:][:choiceWords(row/Tile)]
+}
+
+// put keeps the choice of a row; first: as that of a step's first rows.
+func (h *choices) put(row, every int, bits []uint64, first bool) {
+	n, last := len(h.bits)/len(h.of), len(h.of)-1
+	i := row / every % last
+	if first {
+		i = last
+	}
+	h.of[i] = row
+	copy(h.bits[i*n:][:n], bits)
+}
+
+// forget lets go of the choices of rows from n on.
+func (h *choices) forget(n int) {
+	for i, row := range h.of {
+		if row >= n {
+			h.of[i] = -1
 		}
 	}
-	of := c.sel[head]
-	return floats[uint64](s.choices)[at+of.choiceAt(t, q%Tile/of.Every):][:choiceWords(t)]
+}
+
+// goesOn reports whether rows from n on can be added: what the first of them goes by is kept, if that is not its own choice.
+func (s *state) goesOn(n int) bool {
+	for h, sel := range s.core.sel {
+		if sel != nil && n%sel.Every != 0 && s.choices[h].get(n-n%sel.Every) == nil {
+			return false
+		}
+	}
+	return true
 }
 
 func choiceWords(t int) int { return t/64 + 1 }

@@ -1,6 +1,7 @@
 package attention
 
 import (
+	"fmt"
 	"math"
 	"math/bits"
 
@@ -96,9 +97,18 @@ func (j *job) choose() error {
 			return err
 		}
 	}
-	if c.choosesEach() {
-		j.words = choiceWords(tiles(j.s.n))
-		j.choices = seq.Take[uint64](j.at.Mem, j.at.N*heads*j.words)
+	j.words = choiceWords(tiles(j.s.n))
+	j.choices = seq.Take[uint64](j.at.Mem, c.choosing(j.at.N)*j.words)
+	for h, s := range c.sel {
+		if s == nil || s.Every == 1 || j.at.First%s.Every == 0 {
+			continue
+		}
+		row := j.at.First - j.at.First%s.Every
+		bits := j.s.choices[h].get(row)
+		if bits == nil {
+			return fmt.Errorf("attention layer %d: the choice of row %d is not kept", c.shape.Layer, row)
+		}
+		j.s.choices[h].put(row, s.Every, bits, true)
 	}
 	batches, each := 0, 0 // of all heads, of the head with the most
 	for _, s := range c.sel {
@@ -118,16 +128,43 @@ func (j *job) choose() error {
 		j.s.reads += j.s.work[i].reads
 		j.s.sees += j.s.work[i].sees
 	}
+	for h, s := range c.sel {
+		if s == nil || s.Every == 1 {
+			continue
+		}
+		first, n := j.choosers(s)
+		for i := max(0, n-s.kept()+1); i < n; i++ {
+			j.s.choices[h].put(first+i*s.Every, s.Every, j.choice(first+i*s.Every, h), false)
+		}
+	}
 	return nil
+}
+
+// choosing is how many choices a step of n rows makes at most.
+func (c *Core) choosing(n int) (most int) {
+	for _, s := range c.sel {
+		if s != nil {
+			most += (n-1)/s.Every + 1
+		}
+	}
+	return most
 }
 
 // choice returns what row q of the session reads of a KV head that has a selector.
 func (j *job) choice(q, head int) []uint64 {
-	c, t := j.s.core, q/Tile
-	if c.sel[head].Every == 1 {
-		return j.choices[((q-j.at.First)*c.shape.KVHeads+head)*j.words:][:choiceWords(t)]
+	c, sel := j.s.core, j.s.core.sel[head]
+	row := q - q%sel.Every
+	if row < j.at.First {
+		return j.s.choices[head].get(row)
 	}
-	return j.s.choice(q, head)
+	first, _ := j.choosers(sel)
+	i := (row - first) / sel.Every
+	for _, before := range c.sel[:head] {
+		if before != nil {
+			i += (j.at.N-1)/before.Every + 1
+		}
+	}
+	return j.choices[i*j.words:][:choiceWords(row/Tile)]
 }
 
 // pick makes a batch of choices.

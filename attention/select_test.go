@@ -133,7 +133,7 @@ func selectAll(t *testing.T, every int) {
 // rows take their places, so that nothing is right because it was before.
 func TestSelectPanels(t *testing.T) {
 	t.Parallel()
-	const rows, from = 64*Tile + 150, 64*Tile - 100
+	const rows, from = 64*Tile + 150, 64*Tile - 2*Tile
 	for i, text := range selectTexts() {
 		if testing.Short() && i%3 != 0 {
 			continue
@@ -364,12 +364,12 @@ func TestSelectDoesNotAllocate(t *testing.T) {
 func TestSelectMemory(t *testing.T) {
 	sh := Shape{Heads: 4, KVHeads: 2, Dim: 32}
 	plain := newFixture(t, "kv=q8_0", sh, 1000, 1)
-	for text, want := range map[string]int64{ // bytes for 1,000 rows: a panel of 64 tiles of both heads, and bits
+	for text, want := range map[string]int64{ // bytes for 1,000 rows: a panel of 64 tiles of both heads, and a word for each of 10 choices
 		"bounds":           2 * 64 * 64 * 2,
 		"mean":             2 * 4 * 32 * 64 * 2,
 		"clusters":         2 * 4 * 33 * 64 * 2,
-		"mass(every=16)":   2*64*64*2 + 16*4*2*8,
-		"recycle":          16 * 4 * 2 * 8,
+		"mass(every=16)":   2*64*64*2 + 10*2*8,
+		"recycle":          10 * 2 * 8,
 		"recycle(every=1)": 0,
 	} {
 		f := newFixture(t, "kv=q8_0 select="+text, sh, 1000, 1)
@@ -392,6 +392,50 @@ func TestSelectMemory(t *testing.T) {
 		if err := b.all(steps{100}.cut(1000)); err != nil || b.st.Bytes() != taken {
 			t.Errorf("%s: a full session has %d bytes of %d (%v)", text, b.st.Bytes(), taken, err)
 		}
+	}
+}
+
+// TestSelectRewind: the last 128 rows can be gone back to one by one, and every row that chooses for itself; what goes by a choice that is not
+// kept is refused. What comes after is what it is without a detour, also when other rows were in the place for a while.
+func TestSelectRewind(t *testing.T) {
+	const rows = 900
+	f := newFixture(t, "kv=q8_0 layout=grow select=[recycle(k=1,local=1,dense=0,every=16),mass(p=0.5,least=1,local=1,dense=0,every=8)]", Shape{Heads: 4, KVHeads: 2, Dim: 16}, rows, 5)
+	want := f.runner(t, rows, rows)
+	if err := want.all([]int{rows}); err != nil {
+		t.Fatal(err)
+	}
+	r := f.runner(t, rows, rows)
+	if err := r.step(rows); err != nil {
+		t.Fatal(err)
+	}
+	refused, held := 0, 0
+	for i, to := range []int{899, 830, 790, 777, 776, 640, 500, 400, 272, 270, 150, 96, 0} {
+		if other := (rows - 13*i) / Tile * Tile; to < other { // other rows on the way, in steps of other sizes
+			if err := errors.Join(r.st.Rewind(other), r.feed(7), r.feed(20)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		switch err := r.st.Rewind(to); {
+		case err == nil:
+			held++
+		case errors.Is(err, seq.ErrRewind) && to%8 != 0 && to < rows-2*Tile:
+			refused++
+			if err := r.st.Rewind(to / Tile * Tile); err != nil {
+				t.Fatal(err)
+			}
+		default:
+			t.Fatalf("to %d: %v", to, err)
+		}
+		clear(r.out[r.st.Len()*4*16:])
+		if err := r.step(rows - r.st.Len()); err != nil {
+			t.Fatal(err)
+		}
+		if err := sameBits(r.out, want.out); err != nil {
+			t.Errorf("after a rewind to %d: %v", to, err)
+		}
+	}
+	if refused < 3 || held < 6 {
+		t.Errorf("%d rewinds, %d refused", held, refused)
 	}
 }
 

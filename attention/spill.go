@@ -10,8 +10,14 @@ import (
 // most pages of its tile, so that each page would be written up to 64 times.
 func (s *state) spilled(j job, at *seq.Step) error {
 	c := s.core
+	index := 2 * c.panelSize() // bytes of a panel
 	if err := s.spill.Reserve(s.upTo(tiles(s.n + at.N))); err != nil {
 		return fmt.Errorf("attention layer %d: %w", c.shape.Layer, err)
+	}
+	if index > 0 {
+		if err := s.indexSpill.Reserve(panels(tiles(s.n+at.N)) * index); err != nil {
+			return fmt.Errorf("attention layer %d: %w", c.shape.Layer, err)
+		}
 	}
 	if err := s.run(j, at); err != nil {
 		return err
@@ -22,6 +28,12 @@ func (s *state) spilled(j job, at *seq.Step) error {
 	}
 	if err := s.spill.Ran(s.upTo(tiles(s.n)), done, at.N*c.slot(&c.coded)/Tile); err != nil {
 		return fmt.Errorf("attention layer %d: %w", c.shape.Layer, err)
+	}
+	if index > 0 {
+		full := s.n / (panel * Tile)
+		if err := s.indexSpill.Ran(panels(tiles(s.n))*index, full*index, at.N*index/(panel*Tile)); err != nil {
+			return fmt.Errorf("attention layer %d: %w", c.shape.Layer, err)
+		}
 	}
 	return nil
 }
@@ -42,7 +54,8 @@ func (s *state) Fetch(at *seq.Step) {
 	}
 	for h, sel := range c.sel {
 		if sel != nil && sel.Every > 1 {
-			s.want(h, s.choice(s.n-1, h), (s.n-1)/Tile)
+			row := (s.n - 1) / sel.Every * sel.Every
+			s.want(h, s.choices[h].get(row), row/Tile)
 		}
 	}
 }

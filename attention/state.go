@@ -10,26 +10,27 @@ import (
 
 // state is a layer's cache in one session.
 type state struct {
-	core     *Core
-	n        int // rows held
-	low      int // a ring has overwritten the rows before this one, except those it keeps for good
-	nearLow  int // the same of the near store
-	high     int // most rows ever held
-	maxLen   int
-	maxChunk int
-	place    Placement
-	nearAt   Placement // nil: there is no near store
-	near     []byte    // [Slots/block, KVHeads, block] tiles of the near store, as in mem
-	places   []seq.Pos // [Slots, Tile] positions of keys; only for biases
-	mem      []byte    // [Slots/block, KVHeads, block] tiles of keys, each followed by its tile of values; the last block may be short
-	spill    seq.Spill // where mem is; nil: in memory
-	index    []byte    // [panels, KVHeads, vectors, width, panel] halves: what the selector knows of complete tiles
-	choices  []byte    // [words] bits, see Core.choiceAt: what rows that others go by have chosen
-	reads    int64     // tiles read, over rows and KV heads, of those that a selector chose from
-	sees     int64     // tiles seen
-	job      job       // the step in progress; here, so that handing it to a team allocates nothing
-	work     []worker
-	kept     *kept // nil: nothing is ever forgotten by a Keeper
+	core       *Core
+	n          int // rows held
+	low        int // a ring has overwritten the rows before this one, except those it keeps for good
+	nearLow    int // the same of the near store
+	high       int // most rows ever held
+	maxLen     int
+	maxChunk   int
+	place      Placement
+	nearAt     Placement // nil: there is no near store
+	near       []byte    // [Slots/block, KVHeads, block] tiles of the near store, as in mem
+	places     []seq.Pos // [Slots, Tile] positions of keys; only for biases
+	mem        []byte    // [Slots/block, KVHeads, block] tiles of keys, each followed by its tile of values; the last block may be short
+	spill      seq.Spill // where mem is; nil: in memory
+	index      []byte    // [panels, KVHeads, vectors, width, panel] halves: what the selector knows of complete tiles
+	choices    []choices // [KVHeads] what rows that others go by have chosen, the last ones
+	indexSpill seq.Spill // where index is; nil: in memory
+	reads      int64     // tiles read, over rows and KV heads, of those that a selector chose from
+	sees       int64     // tiles seen
+	job        job       // the step in progress; here, so that handing it to a team allocates nothing
+	work       []worker
+	kept       *kept // nil: nothing is ever forgotten by a Keeper
 }
 
 // NewState returns the empty cache of one session.
@@ -59,12 +60,22 @@ func (c *Core) NewState(env *seq.Env) (seq.State, error) {
 			return nil, fmt.Errorf("attention layer %d: %d bytes of cache: %w", c.shape.Layer, size.far, err)
 		}
 		far = 0
+		if vectors > 0 {
+			if s.index, s.indexSpill, err = env.Spill(vectors); err != nil {
+				return nil, fmt.Errorf("attention layer %d: %d bytes of what is known of tiles: %w", c.shape.Layer, vectors, err)
+			}
+			vectors = 0
+		}
 	}
 	mem := alloc(far + size.marks + size.near + size.kept)
-	s.index, s.choices = alloc(vectors), alloc(choices)
+	if vectors > 0 {
+		s.index = alloc(vectors)
+	}
+	bits := alloc(choices)
 	if err != nil {
 		return nil, err
 	}
+	s.choices = c.newChoices(bits, maxLen)
 	if s.spill == nil {
 		s.mem, mem = mem[:far], mem[far:]
 	}
@@ -95,6 +106,10 @@ func (c *Core) Spilled(env *seq.Env) int64 {
 	size, err := c.size(env)
 	if err != nil || !c.grows {
 		return 0
+	}
+	vectors, _ := c.indexSize(env.MaxLen)
+	if vectors > 0 { // each begins with a page, of 64 KiB at most
+		return int64((size.far+1<<16-1)>>16<<16 + vectors)
 	}
 	return int64(size.far)
 }
@@ -206,6 +221,9 @@ func (s *state) Rewind(n int) error {
 	}
 	need := needed(s.place, s.core.reach, n)
 	lost := need < min(s.low, n)
+	if n < s.n && !s.goesOn(n) {
+		return fmt.Errorf("attention layer %d: what row %d goes by is not kept: %w", s.core.shape.Layer, n, seq.ErrRewind)
+	}
 	if s.nearAt != nil && !lost {
 		need = needed(s.nearAt, s.core.nearReach(), n)
 		if kept, _ := s.nearAt.Held(0); n/Tile >= kept {
@@ -215,6 +233,9 @@ func (s *state) Rewind(n int) error {
 	}
 	if lost {
 		return fmt.Errorf("attention layer %d: row %d is needed at row %d: %w", s.core.shape.Layer, need, n, seq.ErrRewind)
+	}
+	for h := range s.choices {
+		s.choices[h].forget(n)
 	}
 	s.low, s.nearLow = min(s.low, n), min(s.nearLow, n)
 	s.n = n

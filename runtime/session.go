@@ -338,7 +338,10 @@ func (s *Session) goBack(ctx context.Context, n int, progress Progress) error {
 		return fmt.Errorf("rewind: %w", err)
 	}
 	again, sets := append([]int32(nil), s.tokens[:n]...), s.sets
-	if err := s.restart(); err != nil {
+	// Where rows go by what earlier ones have chosen, the beginning of a tile can be gone back to when its middle cannot.
+	if to := s.whole(n / tileRows * tileRows); to > 0 && s.state.Rewind(to) == nil {
+		s.tokens, again = s.tokens[:to], again[to:]
+	} else if err := s.restart(); err != nil {
 		return fmt.Errorf("rewind: %w", err)
 	}
 	s.sets = sets // what is computed again lies in them

@@ -182,7 +182,7 @@ func (s *NetState) Reads() (read, seen int64) {
 }
 
 // Rewind forgets the rows from n on, also those of a pass that failed. After an error, which wraps seq.ErrRewind when
-// that past is gone, only Rewind(0) makes the state usable.
+// that past is gone, only a Rewind to an earlier row makes the state usable.
 func (s *NetState) Rewind(n int) error {
 	if n < 0 || n > s.len {
 		return fmt.Errorf("rewind to row %d of %d", n, s.len)
