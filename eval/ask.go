@@ -66,6 +66,11 @@ func score(ctx context.Context, s *godwit.Session, prompt, answer []int32) (Scor
 	if _, err := s.Sync(ctx, prompt, nil); err != nil {
 		return Score{}, err
 	}
+	return scoreNext(ctx, s, answer)
+}
+
+// scoreNext is score of an answer that comes next.
+func scoreNext(ctx context.Context, s *godwit.Session, answer []int32) (Score, error) {
 	var r Score
 	right := 0
 	see := func(i int, logits []float32) error {

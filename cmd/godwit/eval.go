@@ -30,7 +30,7 @@ func (a *app) evalCommand() *cobra.Command {
 			return usage("there is no command %q of eval: `godwit eval --help` lists them", args[0])
 		},
 	}
-	c.AddCommand(a.evalPlansCommand())
+	c.AddCommand(a.evalPlansCommand(), a.evalStreamCommand())
 	return c
 }
 

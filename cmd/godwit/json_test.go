@@ -205,6 +205,7 @@ func TestJSON(t *testing.T) {
 		{section: "bench", args: []string{"bench", m, "-p", "8", "-n", "4", "-d", "0,16", "-r", "1", "--no-limits"}},
 		{section: "bench", args: []string{"bench", m, "-p", "8", "-n", "4", "-r", "1"}, when: []string{"limits"}},
 		{section: "eval plans", args: append([]string{"eval", "plans", m, "-f", long, "--ctx", "1024"}, tinyEval...)},
+		{section: "eval stream", args: []string{"eval", "stream", m, "-f", long, "--tokens", "400", "--depths", "0.5"}},
 		{section: "heads", args: []string{"heads", tiny(t, "llama.context_length", uint32(1024)), "-f", long, "--ctx", "768"}},
 		{section: "advise", args: append([]string{"advise", tiny(t, "llama.context_length", uint32(1024)), "-f", long, "--plan", "kv=f32", "--plan", "far=cap near=none"}, tinyAdvice...)},
 		{section: "inspect", args: []string{"inspect", m}},
