@@ -117,6 +117,11 @@ func (s *state) run(j job, at *seq.Step) error {
 	} else if err := at.Team.Run(at.N, 32, &s.job); err != nil {
 		return err
 	}
+	if at.Heads != nil {
+		if err := s.job.tell(); err != nil {
+			return err
+		}
+	}
 	if err := s.job.seals(); err != nil {
 		return err
 	}
@@ -311,15 +316,20 @@ func (j *job) store(w *worker, r int) {
 	}
 	for h := range sh.KVHeads {
 		k := j.k[(r*sh.KVHeads+h)*sh.Dim:][:sh.Dim]
-		far := k
+		far := w.key[:sh.Dim]
 		if c.far != nil {
-			far = w.key[:copy(w.key, k)]
+			copy(far, k)
 			c.pos.Apply(far, turn[c.pos.Width():])
+			far = turned(w.key[sh.Dim:], c.keyTurn, far, h)
 		}
 		if c.pos != nil {
 			c.pos.Apply(k, turn)
 		}
-		v := j.v[(r*sh.KVHeads+h)*sh.VDim:][:sh.VDim]
+		k = turned(w.key[2*sh.Dim:], c.keyTurn, k, h)
+		if c.far == nil {
+			far = k
+		}
+		v := turned(w.val, c.valTurn, j.v[(r*sh.KVHeads+h)*sh.VDim:][:sh.VDim], h)
 		slot := j.s.slot(row, h)
 		key, value := j.s.tile(slot/Tile, h)
 		if c.keySeal == nil {
@@ -329,7 +339,7 @@ func (j *job) store(w *worker, r int) {
 			c.value.Put(value, slot%Tile, v)
 		}
 		if c.near != nil {
-			j.storeNear(w, row, h, k, v)
+			j.storeNear(row, h, k, v)
 		}
 	}
 	if j.s.kept != nil {
@@ -393,7 +403,8 @@ func (j *job) loadAt(q []float32, w *worker, head, r0, n, at int) {
 			}
 		}
 		for g := 0; c.keyTurn != nil && g < c.group; g++ {
-			c.keyTurn.Turn(dst[g*sh.Dim:][:sh.Dim])
+			own := dst[g*sh.Dim:][:sh.Dim]
+			c.keyTurn.Meet(own, w.key[:copy(w.key, own)], head)
 		}
 		scale := w.part.f[:c.group]
 		for g := range scale {
@@ -519,9 +530,9 @@ func (j *job) values(w *worker, m softmax, d *coded, tile []byte, i, e, lo, hi i
 	switch {
 	case lo >= hi:
 	case tile != nil:
-		d.valMul.MulAdd(out, p, tile, lo, (e-i)*g, hi-lo, dim, Tile, dim)
+		d.valMul.MulAdd(out, p, tile, lo, (e-i)*g, hi-lo, d.valDim, Tile, dim)
 	default:
-		vec.MulAdd(out, p, w.val[lo*dim:], (e-i)*g, hi-lo, dim, Tile, dim, dim)
+		vec.MulAdd(out, p, w.val[lo*dim:], (e-i)*g, hi-lo, d.valDim, Tile, dim, dim)
 	}
 }
 
@@ -579,14 +590,15 @@ func (j *job) finish(all softmax, head, r0 int) {
 	c, sh := j.s.core, j.s.core.shape
 	for r, sum := range all.sum {
 		i, h := r0+r/c.group, head*c.group+r%c.group
-		dst := j.out[(i*sh.Heads+h)*sh.VDim:][:sh.VDim]
-		copy(dst, all.out[r*sh.VDim:])
+		dst, from := j.out[(i*sh.Heads+h)*sh.VDim:][:sh.VDim], all.out[r*sh.VDim:][:sh.VDim]
 		if sum != 0 {
 			all.f[0] = 1 / sum
-			vec.ScaleRows(dst, all.f[:1], sh.VDim)
+			vec.ScaleRows(from, all.f[:1], sh.VDim)
 		}
 		if c.valTurn != nil {
-			c.valTurn.Back(dst)
+			c.valTurn.Back(dst, from, head)
+		} else {
+			copy(dst, from)
 		}
 	}
 }

@@ -86,9 +86,7 @@ func (c *Core) intLogits(d *coded, s []float32, w *worker, tile []byte, from, ro
 func (c *Core) channelLogits(d *coded, s []float32, w *worker, tile []byte, from, rows int) {
 	dim, pad := c.shape.Dim, c.padded()
 	scale, low := w.channel[:pad], w.channel[pad:]
-	scales, lows := d.keyChan.Channels(tile)
-	vec.F16ToF32(scale, scales)
-	vec.F16ToF32(low, lows)
+	d.keyChan.Channels(tile, scale, low)
 	q := w.queries.q[from*dim : (from+rows)*dim]
 	if dim == pad {
 		i8.Weigh(w.keyQ, w.keyMeta, q, scale)
@@ -188,10 +186,10 @@ func (j *job) products(w *worker, d *coded, q, s []float32, key []byte, from, ro
 		c.intLogits(d, s, w, key, from, rows)
 	case d.keyMul != nil && rows <= few:
 		clear(s)
-		d.keyMul.MulAdd(s, q[from*dim:], key, 0, rows, dim, Tile, dim, Tile)
+		d.keyMul.MulAdd(s, q[from*dim:], key, 0, rows, d.keyDim, Tile, dim, Tile)
 	default:
 		clear(s)
 		d.key.Get(w.key, key, last)
-		vec.MulAdd(s, q[from*dim:], w.key, rows, dim, Tile, dim, Tile, Tile)
+		vec.MulAdd(s, q[from*dim:], w.key, rows, d.keyDim, Tile, dim, Tile, Tile)
 	}
 }

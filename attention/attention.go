@@ -54,7 +54,7 @@ type Codec interface {
 // Rows is a codec made for the keys or the values of one width.
 type Rows interface {
 	Size() int // bytes of a tile: Tile rows of one head
-	// Put encodes x[dim] as a row of the tile. Rows of one tile may be put by several goroutines at once.
+	// Put encodes x[dim], in the basis of the tiles, as a row of the tile. Rows of one tile may be put by several goroutines at once.
 	Put(tile []byte, row int, x []float32)
 	// Get decodes a tile: keys into dst[dim, Tile], values into dst[Tile, dim]. Only the first n rows need to be right.
 	Get(dst []float32, tile []byte, n int)
@@ -90,14 +90,31 @@ type Nibbles interface {
 // integer times scale[c], plus low[c]. Ints are the same panels, Nibbles panels for i8.MulAdd4.
 type Channels interface {
 	Integers
-	Channels(tile []byte) (scale, low []uint16) // [padded dim]
+	Channels(tile []byte, scale, low []float32) // sets [padded dim]
 }
 
-// Turned is Rows that hold vectors in another orthonormal basis than they are put in. Queries are turned into that of keys, the
-// sums of values back from theirs.
-type Turned interface {
-	Turn(x []float32) // one vector, into the basis of the tiles
-	Back(x []float32) // and back
+// TurnedKeys is Rows of keys in another basis than the layer's, which may be each KV head's own. dst has room for a vector and is
+// another one than x.
+type TurnedKeys interface {
+	Turn(dst, x []float32, head int) // a key, into the basis of the tiles
+	Meet(dst, q []float32, head int) // a query, so that its products with turned keys are those with the keys
+}
+
+// TurnedValues is the same of values.
+type TurnedValues interface {
+	Turn(dst, x []float32, head int) // a value, into the basis of the tiles
+	Back(dst, x []float32, head int) // sums of values, out of it
+}
+
+// turning is what the two share.
+type turning interface {
+	Turn(dst, x []float32, head int)
+}
+
+// Narrow is Rows of fewer coordinates than a vector has: the others count as 0, and Get sets them to that. Products have so many
+// terms, or results, as there are.
+type Narrow interface {
+	Width() int
 }
 
 // Sealer is Rows that encode a tile at once, when it is full, so that a channel's scale can be one for all its rows. Until then,
@@ -208,6 +225,7 @@ type Layer struct {
 	Select []Selector  // one, or one for each KV head, of which nil reads all that a query may see; empty: all heads do
 	Keep   Keeper      // nil: nothing is forgotten that the span sees
 	Score  Score
+	Bases  *LayerBases // what Calibrated codecs need; nil: none
 }
 
 // Shape is what the model fixes about an attention layer.

@@ -75,10 +75,16 @@ func (k kiviKeys) Room() int { return k.pad() * Tile }
 // Put is never called: the keys are a Sealer's.
 func (k kiviKeys) Put([]byte, int, []float32) {}
 
-// Channels implements the interface.
-func (k kiviKeys) Channels(tile []byte) (scale, low []uint16) {
+func (k kiviKeys) channels(tile []byte) (scale, low []uint16) {
 	h := floats[uint16](tile[k.codes():])
 	return h[:k.pad()], h[k.pad():]
+}
+
+// Channels implements the interface.
+func (k kiviKeys) Channels(tile []byte, scale, low []float32) {
+	scales, lows := k.channels(tile)
+	vec.F16ToF32(scale, scales)
+	vec.F16ToF32(low, lows)
 }
 
 // Ints implements Integers. The scales are the channels'.
@@ -101,7 +107,7 @@ func (k kiviKeys) Nibbles(tile []byte) ([]byte, []uint16) {
 
 // Seal implements Sealer.
 func (k kiviKeys) Seal(tile []byte, x []float32) {
-	scales, lows := k.Channels(tile)
+	scales, lows := k.channels(tile)
 	clear(tile)
 	top := float32(int(1)<<k.bits - 1)
 	for c := range k.dim {
@@ -149,7 +155,7 @@ func (k kiviKeys) set(tile []byte, c, t int, q byte) {
 
 // Get implements Rows.
 func (k kiviKeys) Get(dst []float32, tile []byte, n int) {
-	scales, lows := k.Channels(tile)
+	scales, lows := k.channels(tile)
 	for c := range k.dim {
 		scale, low := vec.H2F(scales[c]), vec.H2F(lows[c])
 		for t := range n {

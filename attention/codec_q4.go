@@ -31,7 +31,19 @@ func (Q4) coarse() {}
 // divides it. It is its own inverse.
 type hadamard int
 
-func (d hadamard) Turn(x []float32) {
+// Turn implements Turned; the basis is the same for all heads.
+func (d hadamard) Turn(dst, x []float32, _ int) {
+	copy(dst[:d], x)
+	d.turn(dst)
+}
+
+// Meet implements Turned.
+func (d hadamard) Meet(dst, q []float32, head int) { d.Turn(dst, q, head) }
+
+// Back implements Turned.
+func (d hadamard) Back(dst, x []float32, head int) { d.Turn(dst, x, head) }
+
+func (d hadamard) turn(x []float32) {
 	piece := int(d) & -int(d)
 	scale := float32(1 / math.Sqrt(float64(piece)))
 	for x = x[:d]; len(x) > 0; x = x[piece:] {
@@ -46,20 +58,6 @@ func (d hadamard) Turn(x []float32) {
 		}
 		vec.Scale(x[:piece], scale)
 	}
-}
-
-func (d hadamard) Back(x []float32) { d.Turn(x) }
-
-// turned copies x into n numbers, filled up with zeros, and turns it. Heads of up to 256 values need no allocation.
-func (d hadamard) turned(room *[256]float32, x []float32, n int) []float32 {
-	y := room[:]
-	if n > len(y) {
-		y = make([]float32, n)
-	}
-	y = y[:n]
-	copy(y, x[:d])
-	d.Turn(y)
-	return y
 }
 
 // nibble rounds x·inv to the nearest integer from −8 to 7, ties to even, and adds 8. Where inv is 0, x may be NaN, whose integer
@@ -106,12 +104,16 @@ func (d q4Keys) Put(tile []byte, row int, x []float32) {
 	groups, at := d.groups(), row%i8.Panel
 	half := groups * i8.Group / 2
 	nibbles, scales = nibbles[row/i8.Panel*half*i8.Panel:][:half*i8.Panel], scales[row/i8.Panel*groups*i8.Panel:]
-	y, inv := d.turned(new([256]float32), x, 2*half), float32(0)
+	x = x[:d.hadamard]
+	inv := float32(0)
 	for i := range 2 * half {
 		if i%i8.Group == 0 {
-			scales[i/i8.Group*i8.Panel+at], inv = storedQuantum(y[i:i+i8.Group], -8)
+			scales[i/i8.Group*i8.Panel+at], inv = storedQuantum(x[min(i, len(x)):min(i+i8.Group, len(x))], -8)
 		}
-		v, b := nibble(y[i], inv), &nibbles[i%half/4*4*i8.Panel+4*at+i%4]
+		v, b := byte(8), &nibbles[i%half/4*4*i8.Panel+4*at+i%4]
+		if i < len(x) {
+			v = nibble(x[i], inv)
+		}
 		if i < half {
 			*b = v
 		} else {
@@ -172,7 +174,7 @@ func (d q4Values) Nibbles(tile []byte) ([]byte, []uint16) {
 
 func (d q4Values) Put(tile []byte, row int, x []float32) {
 	nibbles, scales := d.parts(tile)
-	y := d.turned(new([256]float32), x, int(d.hadamard))
+	y := x[:d.hadamard]
 	scale, inv := storedQuantum(y, -8)
 	scales[row] = scale
 	for p := range d.pairs() {

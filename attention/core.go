@@ -14,17 +14,17 @@ type Core struct {
 	grows   bool // every row has a slot of its own
 	shape   Shape
 	reach   Reach
-	pos     Positioner // nil: none
-	ids     Numbers    // nil: a row's position is its own
-	bias    Biaser     // nil: none
-	coded              // the store of all rows
-	near    *coded     // that of the near ones; nil: none
-	far     Far        // positions in the store of all rows; nil: rows have their own
-	keyTurn Turned     // nil: keys are in the basis of queries
-	valTurn Turned     // nil: values are in the basis of results
-	keySeal Sealer     // nil: keys are encoded row by row
-	valSeal Sealer     // nil: values are
-	keyMove Mover      // nil: without a Keeper nothing moves
+	pos     Positioner   // nil: none
+	ids     Numbers      // nil: a row's position is its own
+	bias    Biaser       // nil: none
+	coded                // the store of all rows
+	near    *coded       // that of the near ones; nil: none
+	far     Far          // positions in the store of all rows; nil: rows have their own
+	keyTurn TurnedKeys   // nil: keys are in the basis of queries
+	valTurn TurnedValues // nil: values are in the basis of results
+	keySeal Sealer       // nil: keys are encoded row by row
+	valSeal Sealer       // nil: values are
+	keyMove Mover        // nil: without a Keeper nothing moves
 	valMove Mover
 	sel     []*selection // [KVHeads] nil: the head reads all; empty: all do
 	scale   float32
@@ -43,10 +43,18 @@ type coded struct {
 	keyNibs Nibbles    // nil: keys are not nibbles
 	valNibs Nibbles    // nil: values are not
 	keyChan Channels   // nil: keys are not scaled by channel
+	keyDim  int        // coordinates of keys that are stored
+	valDim  int        // of values
 }
 
-func newCoded(key, value Rows) (d coded) {
-	d.key, d.value = key, value
+func newCoded(key, value Rows, sh Shape) (d coded) {
+	d.key, d.value, d.keyDim, d.valDim = key, value, sh.Dim, sh.VDim
+	if n, ok := key.(Narrow); ok {
+		d.keyDim = n.Width()
+	}
+	if n, ok := value.(Narrow); ok {
+		d.valDim = n.Width()
+	}
 	d.keyMul, _ = key.(Multiplier)
 	d.valMul, _ = value.(Multiplier)
 	d.keyInts, _ = key.(Integers)
@@ -96,11 +104,11 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 			return clash(l.Pos, sh, err)
 		}
 	}
-	key, err := l.Key.Keys(sh.Dim)
+	key, err := l.keys(sh)
 	if err != nil {
 		return clash(l.Key, sh, err)
 	}
-	value, err := l.Value.Values(sh.VDim)
+	value, err := l.values(sh)
 	if err != nil {
 		return clash(l.Value, sh, err)
 	}
@@ -109,9 +117,9 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 			return clash("temp="+l.Temp.String(), sh, why)
 		}
 	}
-	c.coded = newCoded(key, value)
-	c.keyTurn, _ = key.(Turned)
-	c.valTurn, _ = value.(Turned)
+	c.coded = newCoded(key, value, sh)
+	c.keyTurn, _ = key.(TurnedKeys)
+	c.valTurn, _ = value.(TurnedValues)
 	c.keySeal, _ = key.(Sealer)
 	c.valSeal, _ = value.(Sealer)
 	if a, b, err := c.makeKeep(); err != nil {

@@ -185,7 +185,7 @@ func (k *evict) watched(worker, lo, hi int) {
 		for h := ev.head * g; len(dst) > 0; h, dst = h+1, dst[dim:] {
 			k.place(dst[:dim], x[:dim], x[dim:2*dim], r)
 			if c.keyTurn != nil {
-				c.keyTurn.Turn(dst[:dim])
+				c.keyTurn.Meet(dst[:dim], x[:copy(x, dst[:dim])], ev.head)
 			}
 			scale := c.scale
 			if c.layer.Temp != nil {

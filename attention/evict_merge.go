@@ -81,16 +81,10 @@ func (k *evict) merge(m *merging, head int, stay []int32) {
 			m.sum[d] = m.tile[d*Tile+slot%Tile]
 		}
 		m.mean(m.sum[:c.shape.Dim], m.keys, order[:e])
-		if c.keyTurn != nil {
-			c.keyTurn.Back(m.sum[:c.shape.Dim])
-		}
 		c.key.Put(key, slot%Tile, m.sum)
 		c.value.Get(m.tile, value, Tile)
 		copy(m.sum, m.tile[slot%Tile*c.shape.VDim:][:c.shape.VDim])
 		m.mean(m.sum[:c.shape.VDim], m.values, order[:e])
-		if c.valTurn != nil {
-			c.valTurn.Back(m.sum[:c.shape.VDim])
-		}
 		c.value.Put(value, slot%Tile, m.sum)
 		order = order[e:]
 	}

@@ -47,6 +47,7 @@ func newFixture(t testing.TB, text string, sh Shape, n int, seed uint64) *fixtur
 		f.layer.Pos = withFactors(f.layer.Pos, f.short[:dims/2], f.long[:dims/2])
 	}
 	f.layer.Pos = withBiases(f.layer.Pos, sh.Heads)
+	f.layer.Bases = testBases(sh)
 	rng := rand.New(rand.NewPCG(seed, uint64(n)))
 	fill := func(n int, scale float64) []float32 {
 		x := make([]float32, n)
@@ -58,6 +59,35 @@ func newFixture(t testing.TB, text string, sh Shape, n int, seed uint64) *fixtur
 	f.q, f.k, f.v = fill(n*sh.Heads*sh.Dim, 3), fill(n*sh.KVHeads*sh.Dim, 2), fill(n*sh.KVHeads*sh.VDim, 2)
 	f.surprise = fill(max(n, 4000), 1)
 	return f
+}
+
+// testBases are bases of every head that are not orthonormal: a reflection, and then factors.
+func testBases(sh Shape) *LayerBases {
+	b := &LayerBases{}
+	make1 := func(dim, head int) Basis {
+		b := Basis{In: make([]float32, dim*dim), Out: make([]float32, dim*dim), Var: make([]float32, dim)}
+		u, sum := make([]float64, dim), 0.0
+		for i := range u {
+			u[i] = float64((i*7+head*3)%11) - 4.5
+			sum += u[i] * u[i]
+		}
+		for i := range dim {
+			b.Var[i] = 8 / float32(1+i)
+			for c := range dim {
+				h := -2 * u[i] * u[c] / sum
+				if i == c {
+					h++
+				}
+				factor := float64(2+(c+head)%3) / 2
+				b.In[i*dim+c], b.Out[i*dim+c] = float32(h*factor), float32(h/factor)
+			}
+		}
+		return b
+	}
+	for h := range sh.KVHeads {
+		b.Key, b.Value = append(b.Key, make1(sh.Dim, h)), append(b.Value, make1(sh.VDim, h+1))
+	}
+	return b
 }
 
 // withBiases gives a scheme the tensors of its biases.
@@ -274,7 +304,7 @@ func kvTexts() (texts []string) {
 			if k == v {
 				text = "kv=" + k
 			}
-			if strings.Contains(text, "q4") || strings.Contains(text, "kivi") {
+			if strings.Contains(text, "q4") || strings.Contains(text, "kivi") || strings.Contains(text, "pca") {
 				text += " near=sinks(64)+window(128)"
 			}
 			texts = append(texts, text)
@@ -287,7 +317,7 @@ func kvTexts() (texts []string) {
 func keptTexts() (texts []string) {
 	for _, kv := range kvTexts() {
 		kv, _, _ = strings.Cut(kv, " near=")
-		if !slices.Contains(texts, kv) && !strings.Contains(kv, "kivi") {
+		if !slices.Contains(texts, kv) && !strings.Contains(kv, "kivi") && !strings.Contains(kv, "pca") {
 			texts = append(texts, kv)
 		}
 	}

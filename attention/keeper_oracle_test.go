@@ -173,9 +173,9 @@ func (f *fixture) oracleKept(t testing.TB) (out []float64, held [][]int) {
 	keep := int(p.num[""])
 	every, sinks := int(p.get("every", 256)), int(p.get("sinks", 4))
 	recent := int(p.get("recent", float64(budget.Recent)))
-	turn, putKey, putValue := f.positions(t), stored(t, l.Key, true), stored(t, l.Value, false)
+	turn := f.positions(t)
 	half, temper := oracleCodecs["f16"], f.temper()
-	scale, unit := f.scale(), f.units(t)
+	scale, unit := f.scale(), f.units(t, 0)
 	out, group := make([]float64, f.n*sh.Heads*sh.VDim), sh.Heads/sh.KVHeads
 	ks, vs := make([][][]float64, sh.KVHeads), make([][][]float64, sh.KVHeads)
 	held = make([][]int, sh.KVHeads)
@@ -183,6 +183,7 @@ func (f *fixture) oracleKept(t testing.TB) (out []float64, held [][]int) {
 	rows := make([][]*oracleRow, sh.KVHeads) // of those held
 	for kv := range sh.KVHeads {
 		memory[kv] = map[int]float64{}
+		putKey, putValue := f.stored(t, l.Key, true, kv), f.stored(t, l.Value, false, kv)
 		for i := range f.n {
 			ks[kv] = append(ks[kv], wide(f.k[(i*sh.KVHeads+kv)*sh.Dim:][:sh.Dim], func(x []float64) { turn(x, i) }, putKey))
 			vs[kv] = append(vs[kv], wide(f.v[(i*sh.KVHeads+kv)*sh.VDim:][:sh.VDim], putValue))
@@ -321,7 +322,7 @@ func (f *fixture) oracleKept(t testing.TB) (out []float64, held [][]int) {
 					stay = append(stay, held[kv][j])
 				}
 				if _, merges := p.num["merge"]; merges {
-					f.oracleMerge(ks[kv], vs[kv], held[kv], stay, sinks, recent, putKey, putValue)
+					f.oracleMerge(ks[kv], vs[kv], held[kv], stay, sinks, recent, f.stored(t, l.Key, true, kv), f.stored(t, l.Value, false, kv))
 				}
 				held[kv] = stay
 				rows[kv] = rows[kv][:0]

@@ -81,7 +81,7 @@ func (c *Core) makeNear() (a, b any, err error) {
 	if err != nil {
 		return l.Near, c.shape, err
 	}
-	d := newCoded(key, value)
+	d := newCoded(key, value, c.shape)
 	c.near = &d
 	return nil, nil, nil
 }
@@ -89,21 +89,20 @@ func (c *Core) makeNear() (a, b any, err error) {
 func (c *Core) nearReach() Reach { return reach([]Span{c.layer.Near}) }
 
 // storeNear puts a row into the near store, in the basis of the codec beside it, so that the same queries and sums serve both.
-func (j *job) storeNear(w *worker, row, head int, k, v []float32) {
+func (j *job) storeNear(row, head int, k, v []float32) {
 	c := j.s.core
 	key, value := j.s.nearTile(row/Tile, head)
-	c.near.key.Put(key, row%Tile, turned(w.key, c.keyTurn, k))
-	c.near.value.Put(value, row%Tile, turned(w.val, c.valTurn, v))
+	c.near.key.Put(key, row%Tile, k)
+	c.near.value.Put(value, row%Tile, v)
 }
 
-// turned returns x in another basis, in room; nil is its own.
-func turned(room []float32, t Turned, x []float32) []float32 {
+// turned returns x in the basis of the tiles, in room if that is not its own.
+func turned(room []float32, t turning, x []float32, head int) []float32 {
 	if t == nil {
 		return x
 	}
-	room = room[:copy(room, x)]
-	t.Turn(room)
-	return room
+	t.Turn(room, x, head)
+	return room[:len(x)]
 }
 
 // nearSlack is how many rows a step may have to be stored in the near ring at once. Larger ones are staged: a ring of window +

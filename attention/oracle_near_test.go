@@ -14,20 +14,13 @@ type sealedRow struct {
 }
 
 // sealed returns what a Sealer makes of rows, tile by tile; nil for other codecs. Keys stay in the codec's basis.
-func (f *fixture) sealed(t testing.TB, codec Codec, keys bool, near [][]float64) (rows []sealedRow) {
+func (f *fixture) sealed(t testing.TB, codec Codec, keys bool, head int, near [][]float64) (rows []sealedRow) {
 	dim := len(near[0])
-	all, err := codec.Values(dim)
-	if keys {
-		all, err = codec.Keys(dim)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, ok := all.(Sealer)
+	s, ok := f.rows(t, codec, keys).(Sealer)
 	if !ok {
 		return nil
 	}
-	turn := turner(t, codec, keys)
+	basis := f.basis(t, codec, keys, head)
 	place := func(i, r int) int {
 		if keys {
 			return i*Tile + r
@@ -37,7 +30,7 @@ func (f *fixture) sealed(t testing.TB, codec Codec, keys bool, near [][]float64)
 	for lo := 0; lo < len(near); lo += Tile {
 		x, y := make([]float32, dim*Tile), make([]float32, dim*Tile)
 		for r := range min(Tile, len(near)-lo) {
-			for i, v := range turn(near[lo+r]) {
+			for i, v := range basis.turn(near[lo+r]) {
 				x[place(i, r)] = float32(v)
 			}
 		}
@@ -50,14 +43,15 @@ func (f *fixture) sealed(t testing.TB, codec Codec, keys bool, near [][]float64)
 				row.x[i] = float64(y[place(i, r)])
 			}
 			if c, ok := s.(Channels); ok {
-				scale, low := c.Channels(tile)
+				scale, low := make([]float32, dim+64), make([]float32, dim+64)
+				c.Channels(tile, scale[:(dim+31)/32*32], low[:(dim+31)/32*32])
 				for i := range dim {
-					row.scale, row.low = append(row.scale, float64(vec.H2F(scale[i]))), append(row.low, float64(vec.H2F(low[i])))
+					row.scale, row.low = append(row.scale, float64(scale[i])), append(row.low, float64(low[i]))
 				}
 			} else {
 				n := s.(Integers)
 				_, scales := n.Ints(tile, make([]int8, n.Room()))
-				row.x, row.weight = turn(row.x), float64(vec.H2F(scales[r]))
+				row.x, row.weight = basis.back(row.x), float64(vec.H2F(scales[r]))
 			}
 			rows = append(rows, row)
 		}
@@ -100,24 +94,10 @@ func (f *fixture) near() func(q, k int) bool {
 
 // nearRow returns what the near store keeps of a row: halves, in the codec's basis. It turns rows as the codec does, in float32, since
 // a last bit more rounds some numbers to other halves; that a turn is what it should be shows in far rows.
-func nearRow(t testing.TB, codec Codec, keys bool) func(x []float64) {
-	back := turner(t, codec, keys) // its own inverse
+func (f *fixture) nearRow(t testing.TB, codec Codec, keys bool, head int) func(x []float64) {
+	back, rows := f.basis(t, codec, keys, head).back, f.rows(t, codec, keys)
 	return func(x []float64) {
-		rows, err := codec.Values(len(x))
-		if keys {
-			rows, err = codec.Keys(len(x))
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		y := make([]float32, len(x))
-		for i, v := range x {
-			y[i] = float32(v)
-		}
-		if turn, ok := rows.(Turned); ok {
-			turn.Turn(y)
-		}
-		for i, v := range y {
+		for i, v := range turned32(rows, x, head) {
 			x[i] = oracleCodecs["f16"](float64(v))
 		}
 		copy(x, back(x))

@@ -141,10 +141,10 @@ func (f *fixture) reads(t testing.TB, kv int, keys [][]float64, scale float64, q
 		return sees
 	}
 	p, group := readSum(text)[0], f.shape.Heads/f.shape.KVHeads
-	basis := turner(t, f.layer.filled().Key, true)
+	basis := f.basis(t, f.layer.filled().Key, true, kv)
 	turned := make([][]float64, len(keys))
 	for i, k := range keys {
-		turned[i] = basis(k)
+		turned[i] = basis.turn(k)
 	}
 	choices := make([]map[int]bool, f.n)
 	for i := range f.n {
@@ -157,7 +157,7 @@ func (f *fixture) reads(t testing.TB, kv int, keys [][]float64, scale float64, q
 		}
 		var q [][]float64
 		for g := range group {
-			q = append(q, basis(query(kv*group+g, i)))
+			q = append(q, basis.meet(query(kv*group+g, i)))
 			for d := range q[g] {
 				q[g][d] *= scale
 			}

@@ -2,7 +2,6 @@ package attention
 
 import (
 	"math"
-	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -223,7 +222,7 @@ func (f *fixture) mask(text string, sees func(q, k int) bool) func(q, k int) boo
 }
 
 // stored returns what a codec keeps of a row.
-func stored(t testing.TB, codec Codec, keys bool) func(x []float64) {
+func (f *fixture) stored(t testing.TB, codec Codec, keys bool, head int) func(x []float64) {
 	sum := readSum(codec.String())
 	if known(oracleCodecs, sum) {
 		return func(x []float64) {
@@ -233,25 +232,18 @@ func stored(t testing.TB, codec Codec, keys bool) func(x []float64) {
 		}
 	}
 	return func(x []float64) {
-		rows, err := codec.Values(len(x))
+		rows := f.rows(t, codec, keys)
 		step, first := 1, 5*len(x)
 		if keys {
-			rows, err = codec.Keys(len(x))
 			step, first = Tile, 5
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		tile, all, y := make([]byte, rows.Size()), make([]float32, len(x)*Tile), make([]float32, len(x))
-		for i, v := range x {
-			y[i] = float32(v)
-		}
-		rows.Put(tile, 5, y)
+		tile, all := make([]byte, rows.Size()), make([]float32, len(x)*Tile)
+		rows.Put(tile, 5, turned32(rows, x, head))
 		rows.Get(all, tile, Tile)
 		for i := range x {
 			x[i] = float64(all[first+i*step])
 		}
-		copy(x, turner(t, codec, keys)(x))
+		copy(x, f.basis(t, codec, keys, head).back(x))
 	}
 }
 
@@ -260,20 +252,20 @@ func (f *fixture) oracle(t testing.TB) []float64 {
 	t.Helper()
 	l, sh := f.layer.filled(), f.shape
 	bias := f.biases(t)
-	turn, putKey, putValue := f.positions(t), stored(t, l.Key, true), stored(t, l.Value, false)
-	scale, unit, far := f.scale(), f.units(t), f.far()
+	turn, scale, far := f.positions(t), f.scale(), f.far()
 	out, group, temper := make([]float64, f.n*sh.Heads*sh.VDim), sh.Heads/sh.KVHeads, f.temper()
 	for kv := range sh.KVHeads {
 		var ks, vs, nearKs, nearVs [][]float64
+		putKey, putValue, unit := f.stored(t, l.Key, true, kv), f.stored(t, l.Value, false, kv), f.units(t, kv)
 		for i := range f.n {
 			k, v := f.k[(i*sh.KVHeads+kv)*sh.Dim:][:sh.Dim], f.v[(i*sh.KVHeads+kv)*sh.VDim:][:sh.VDim]
 			ks = append(ks, wide(k, func(x []float64) { turn(x, far.key(i)) }, putKey))
 			vs = append(vs, wide(v, putValue))
-			nearKs = append(nearKs, wide(k, func(x []float64) { turn(x, i) }, nearRow(t, l.Key, true)))
-			nearVs = append(nearVs, wide(v, nearRow(t, l.Value, false)))
+			nearKs = append(nearKs, wide(k, func(x []float64) { turn(x, i) }, f.nearRow(t, l.Key, true, kv)))
+			nearVs = append(nearVs, wide(v, f.nearRow(t, l.Value, false, kv)))
 		}
 		sees, near := f.sees(kv), f.near()
-		keySeals, valSeals := f.sealed(t, l.Key, true, nearKs), f.sealed(t, l.Value, false, nearVs)
+		keySeals, valSeals := f.sealed(t, l.Key, true, kv, nearKs), f.sealed(t, l.Value, false, kv, nearVs)
 		query := func(h, i int) []float64 {
 			return wide(f.q[(i*sh.Heads+h)*sh.Dim:][:sh.Dim], func(x []float64) { turn(x, far.query(i)) })
 		}
@@ -281,7 +273,7 @@ func (f *fixture) oracle(t testing.TB) []float64 {
 		if keySeals != nil {
 			known = nil
 			for _, r := range keySeals {
-				known = append(known, turner(t, l.Key, true)(r.x))
+				known = append(known, f.basis(t, l.Key, true, kv).back(r.x))
 			}
 		}
 		var farRows, nearRows, midRows []*oracleRow // midRows: of the near store, beyond the far positions' window
@@ -342,9 +334,9 @@ func (r *oracleRow) weighed(unit func(v []float64) float64) *oracleRow {
 }
 
 // units returns what tells the scale of a value that is multiplied as integers, 0 for others.
-func (f *fixture) units(t testing.TB) func(v []float64) float64 {
+func (f *fixture) units(t testing.TB, head int) func(v []float64) float64 {
 	codec := f.layer.filled().Value
-	turn, levels := turner(t, codec, false), oracleLevels[codec.String()]
+	turn, levels := f.basis(t, codec, false, head).turn, oracleLevels[codec.String()]
 	_, ints := f.integers()
 	return func(v []float64) (unit float64) {
 		if !ints {
@@ -363,9 +355,9 @@ func (f *fixture) softmax(t testing.TB, o, q, own []float64, rows []*oracleRow, 
 	exact, turnedQ := q, q
 	intKeys, intValues := f.integers()
 	if intKeys {
-		keys := turner(t, f.layer.filled().Key, true)
-		turnedQ = keys(q)
-		q = keys(rounded(turnedQ)) // the turns are their own inverses
+		keys := f.basis(t, f.layer.filled().Key, true, head*f.shape.KVHeads/f.shape.Heads)
+		turnedQ = keys.meet(q)
+		q = keys.unmeet(rounded(turnedQ))
 	}
 	if score.Sinks != nil {
 		high = float64(score.Sinks[head])
@@ -444,40 +436,11 @@ func (f *fixture) softmax(t testing.TB, o, q, own []float64, rows []*oracleRow, 
 // oracleLevels are the integers that the largest value of a row has.
 var oracleLevels = map[string]float64{"q8_0": 127, "q4": 8, "kivi(bits=4)": 8}
 
-// turner returns the change of basis of a codec's tiles, from one definition for all: Walsh–Hadamard matrices have the element
-// (−1)^popcount(i&j) / √n.
-func turner(t testing.TB, codec Codec, keys bool) func(x []float64) []float64 {
-	return func(x []float64) []float64 {
-		rows, err := codec.Values(len(x))
-		if keys {
-			rows, err = codec.Keys(len(x))
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, ok := rows.(Turned); !ok {
-			return x
-		}
-		n := 1
-		for len(x)%(2*n) == 0 {
-			n *= 2
-		}
-		y := make([]float64, len(x))
-		for i := range y {
-			for j := range n {
-				sign := 1 - 2*float64(bits.OnesCount(uint(i%n&j))%2)
-				y[i] += sign * x[i/n*n+j] / math.Sqrt(float64(n))
-			}
-		}
-		return y
-	}
-}
-
 // integers tells whether keys and values are multiplied as integers, where queries and weights are rounded.
 func (f *fixture) integers() (keys, values bool) {
 	l := f.layer.filled()
-	k, _ := l.Key.Keys(f.shape.Dim)
-	v, _ := l.Value.Values(f.shape.VDim)
+	k, _ := l.keys(f.shape)
+	v, _ := l.values(f.shape)
 	_, keys = k.(Integers)
 	_, values = v.(Integers)
 	return keys, values

@@ -176,8 +176,8 @@ func TestPlanErrors(t *testing.T) {
 		{"kv=f16 (", 8, `"(" is not one of span, pos, temp, kv, key, value, near, far, layout, select and keep`},
 		{"kv f16", 4, "= is missing after kv"},
 		{"kv=", 4, "a name is missing"},
-		{"kv=f31", 4, `"f31" is not a codec; there are f16, f32, kivi, q4 and q8_0`},
-		{"key=f32 value=f8", 15, `"f8" is not a codec; there are f16, f32, kivi, q4 and q8_0`},
+		{"kv=f31", 4, `"f31" is not a codec; there are f16, f32, kivi, pca, q4 and q8_0`},
+		{"key=f32 value=f8", 15, `"f8" is not a codec; there are f16, f32, kivi, pca, q4 and q8_0`},
 		{"layout=rings", 8, `"rings" is not a layout; there are grow, kept and ring`},
 		{"span=full+windw(3)", 11, `"windw" is not a span; there are blocks, dilated, full, globals, sinks, strided and window`},
 		{"span=[full,x]", 12, `"x" is not a span; there are blocks, dilated, full, globals, sinks, strided and window`},
@@ -345,6 +345,7 @@ func TestPlansDocument(t *testing.T) {
 			case "": // an edit that is taken
 				if err == nil {
 					for _, l := range p.Layers {
+						l.Bases = testBases(Shape{Heads: 4, KVHeads: 2, Dim: 256, VDim: 256})
 						l.Pos = withBiases(withFactors(l.Pos, make32(128, 1), make32(128, 1)), 4)
 						err = errors.Join(err, l.Check(Shape{Heads: 4, KVHeads: 2, Dim: 256}))
 					}

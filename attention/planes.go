@@ -2,7 +2,7 @@ package attention
 
 import "github.com/godwit-ai/godwit/internal/i8"
 
-// Codes of 2 and 3 bits lie in planes, as i8.UnpackPlanes has them. Nibbles are in pairs of panels: the low ones of a pair's bytes are the
+// Codes of 1 to 3 bits lie in planes, as i8.UnpackPlanes has them. Nibbles are in pairs of panels: the low ones of a pair's bytes are the
 // first panel.
 
 // place returns where the code at i is: the byte and shift of its low bits, and those of its highest. n codes are in all, in panels.
@@ -16,6 +16,10 @@ func place(i, codes, panel, bits int) (lowAt, lowShift, highAt, highShift int) {
 }
 
 func setPlanes(b []byte, i, panel, bits int, code byte) {
+	if bits == 1 {
+		b[i%len(b)] |= code << (i / len(b))
+		return
+	}
 	at, shift, highAt, highShift := place(i, len(b)*8/bits, panel, bits)
 	if bits != 3 {
 		b[at] |= code << shift
@@ -26,6 +30,9 @@ func setPlanes(b []byte, i, panel, bits int, code byte) {
 }
 
 func getPlanes(b []byte, i, panel, bits int) byte {
+	if bits == 1 {
+		return b[i%len(b)] >> (i / len(b)) & 1
+	}
 	at, shift, highAt, highShift := place(i, len(b)*8/bits, panel, bits)
 	switch bits {
 	case 4:

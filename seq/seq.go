@@ -26,12 +26,17 @@ type Step struct {
 	Exact    bool // float32 activations throughout, no int8 blocks
 	Team     Team // workers of this pass
 	Mem      *Arena
-	Tap      Tap // sees activations; nil: nobody does
+	Tap      Tap     // sees activations; nil: nobody does
+	Heads    HeadTap // sees queries, keys and values; nil: nobody does
 }
 
 // Tap sees the activations x[N, cols] of a step that go into the linear maps of these names, in the order of the computation and
 // before the maps are computed. x is valid during the call. An error ends the step.
 type Tap func(at *Step, names []string, x []float32, cols int) error
+
+// HeadTap sees the queries q[N, Heads, Dim], keys k[N, KVHeads, Dim] and values v[N, KVHeads, VDim] of a step in an attention layer, the
+// first two with their positions. They are valid during the call. An error ends the step.
+type HeadTap func(at *Step, layer int, q, k, v []float32) error
 
 // Task is a piece of parallel work. Do must be safe to call from several goroutines for disjoint ranges, must not
 // allocate, and must compute each item the same way whatever the split (results may not depend on lo, hi or worker).
