@@ -15,17 +15,19 @@ import (
 
 // Errors for errors.Is. The text of the wrapped error carries the numbers.
 var (
-	ErrContext     = runtime.ErrContext // tokens do not fit; errors.As a *ContextError
-	ErrToken       = runtime.ErrToken   // a token id outside the vocabulary
-	ErrBusy        = runtime.ErrBusy    // a session used by two goroutines at once
-	ErrClosed      = runtime.ErrClosed  // a model or session used after Close
-	ErrInUse       = runtime.ErrInUse   // a model closed before its sessions
-	ErrFault       = runtime.ErrFault   // the model file could not be read while it was mapped
-	ErrPower       = runtime.ErrPower   // an unknown power profile
-	ErrCPU         = runtime.ErrCPU     // the environment's GODWIT_CPU names instructions that the machine does not have
-	ErrBLAS        = runtime.ErrBLAS    // the environment's GODWIT_BLAS names a library that cannot be loaded
-	ErrMemory      = runtime.ErrMemory  // a session does not fit into the budget; errors.As a *MemoryError
-	ErrSpill       = runtime.ErrSpill   // the file of Options.Spill could not be made, or the disk is full
+	ErrContext     = runtime.ErrContext    // tokens do not fit; errors.As a *ContextError
+	ErrToken       = runtime.ErrToken      // a token id outside the vocabulary
+	ErrBusy        = runtime.ErrBusy       // a session used by two goroutines at once
+	ErrClosed      = runtime.ErrClosed     // a model or session used after Close
+	ErrInUse       = runtime.ErrInUse      // a model closed before its sessions
+	ErrFault       = runtime.ErrFault      // the model file could not be read while it was mapped
+	ErrPower       = runtime.ErrPower      // an unknown power profile
+	ErrCPU         = runtime.ErrCPU        // the environment's GODWIT_CPU names instructions that the machine does not have
+	ErrBLAS        = runtime.ErrBLAS       // the environment's GODWIT_BLAS names a library that cannot be loaded
+	ErrMemory      = runtime.ErrMemory     // a session does not fit into the budget; errors.As a *MemoryError
+	ErrBases       = runtime.ErrBases      // a plan needs bases and Options.Bases has none that fit
+	ErrOtherModel  = runtime.ErrOtherModel // Options.Bases has those of another model
+	ErrSpill       = runtime.ErrSpill      // the file of Options.Spill could not be made, or the disk is full
 	ErrNoTokenizer = errors.New("the model file has no tokenizer: feed token ids instead")
 	ErrNoTemplate  = errors.New("the model file has no chat template: prompt with plain text, or name a template")
 )

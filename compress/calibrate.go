@@ -63,6 +63,16 @@ func newNetwork(ctx context.Context, net *layer.Net, pool *par.Pool, head bool) 
 
 // run runs windows, each a text of its own, and shows the tap what goes into maps. done counts tokens.
 func (n *network) run(ctx context.Context, windows [][]int32, tap seq.Tap, done func(tokens int)) error {
+	return n.pass(ctx, windows, seq.Step{Tap: tap}, done)
+}
+
+// runHeads is run for what attention layers see.
+func (n *network) runHeads(ctx context.Context, windows [][]int32, tap seq.HeadTap, done func(tokens int)) error {
+	return n.pass(ctx, windows, seq.Step{Heads: tap}, done)
+}
+
+// pass is run with the taps of a step.
+func (n *network) pass(ctx context.Context, windows [][]int32, taps seq.Step, done func(tokens int)) error {
 	most := 0
 	for _, w := range windows {
 		most = max(most, len(w))
@@ -82,7 +92,7 @@ func (n *network) run(ctx context.Context, windows [][]int32, tap seq.Tap, done 
 			return err
 		}
 		team, leave := n.pool.Pass(ctx)
-		at := &seq.Step{N: len(w), Pos: pos[:len(w)], Want: want[:len(w)], Team: team, Mem: &n.mem, Tap: tap}
+		at := &seq.Step{N: len(w), Pos: pos[:len(w)], Want: want[:len(w)], Team: team, Mem: &n.mem, Tap: taps.Tap, Heads: taps.Heads}
 		mark := n.mem.Mark()
 		err := team.Err()
 		if err == nil {

@@ -4,21 +4,25 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/godwit-ai/godwit/attention"
 	"github.com/godwit-ai/godwit/internal/blas"
 	"github.com/godwit-ai/godwit/internal/cpu"
+	"github.com/godwit-ai/godwit/runtime/layer"
 )
 
 // Errors of this package, for errors.Is.
 var (
-	ErrToken  = errors.New("token id outside the vocabulary")
-	ErrBusy   = errors.New("the session is in use by another goroutine")
-	ErrClosed = errors.New("already closed")
-	ErrInUse  = errors.New("the model is in use by sessions")
-	ErrEmpty  = errors.New("the session has no tokens to continue from")
-	ErrPower  = errors.New("no such power profile")
-	ErrCPU    = cpu.ErrLevel                                   // the environment's GODWIT_CPU names instructions that the machine does not have
-	ErrBLAS   = blas.ErrLibrary                                // the environment's GODWIT_BLAS names a library that cannot be loaded
-	ErrSpill  = errors.New("the file of the session's caches") // could not be made, or grow: the disk may be full; see Options.Spill
+	ErrToken      = errors.New("token id outside the vocabulary")
+	ErrBusy       = errors.New("the session is in use by another goroutine")
+	ErrClosed     = errors.New("already closed")
+	ErrInUse      = errors.New("the model is in use by sessions")
+	ErrEmpty      = errors.New("the session has no tokens to continue from")
+	ErrPower      = errors.New("no such power profile")
+	ErrBases      = attention.ErrBases                             // a plan needs bases and has none, or Options.Bases has those of another shape
+	ErrOtherModel = layer.ErrOtherModel                            // Options.Bases has those of another model
+	ErrCPU        = cpu.ErrLevel                                   // the environment's GODWIT_CPU names instructions that the machine does not have
+	ErrBLAS       = blas.ErrLibrary                                // the environment's GODWIT_BLAS names a library that cannot be loaded
+	ErrSpill      = errors.New("the file of the session's caches") // could not be made, or grow: the disk may be full; see Options.Spill
 	// ErrMemory is matched by every *MemoryError.
 	ErrMemory = errors.New("the memory budget is too small")
 	// ErrContext is matched by every *ContextError.

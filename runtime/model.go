@@ -45,6 +45,8 @@ type Options struct {
 	// Selector of the caller's, enter here.
 	Change func(attention.Plan) (attention.Plan, error)
 
+	Bases string // file of bases for plans with codecs that need them (compress.Bases writes it); "": none
+
 	ThreadsFile string // where measured numbers are remembered; "": godwit/threads.json in the user's folder for caches
 }
 
@@ -135,9 +137,15 @@ func build(files []*mmap.File, o Options) (m *Model, err error) {
 	if o.Power < 0 || int(o.Power) >= len(powerNames) {
 		return nil, fmt.Errorf("%v: %w", o.Power, ErrPower)
 	}
+	var bases *attention.Bases
 	edit := func(p attention.Plan) (_ attention.Plan, err error) {
 		if o.Plan != "" {
 			if p, err = p.Edit(o.Plan); err != nil {
+				return p, err
+			}
+		}
+		if bases != nil {
+			if p, err = p.WithBases(bases); err != nil {
 				return p, err
 			}
 		}
@@ -161,6 +169,11 @@ func build(files []*mmap.File, o Options) (m *Model, err error) {
 		if m.file, err = gguf.Join(parts); err != nil {
 			return err
 		}
+		if o.Bases != "" {
+			if bases, m.heap, err = readBases(o.Bases, m.file); err != nil {
+				return err
+			}
+		}
 		m.net, m.Info, err = arch.Build(m.file, edit)
 		return err
 	})
@@ -169,7 +182,7 @@ func build(files []*mmap.File, o Options) (m *Model, err error) {
 	}
 	threads, by := m.threads(o, m.machine)
 	m.threadsBy, m.budget, m.spill = by, o.Memory, o.Spill
-	m.heap = m.textBytes() + m.netBytes()
+	m.heap += m.textBytes() + m.netBytes()
 	if o.NoMap {
 		m.heap += m.FileBytes()
 	}

@@ -43,6 +43,7 @@ type app struct {
 	exact   bool
 	memory  bytesFlag // 0: no budget
 	spill   string    // folder of caches; "": memory
+	bases   string    // file of bases; "": none
 	started int64     // bytes of the program without a model; 0: not asked for yet
 
 	onInterrupt atomic.Pointer[func()] // what an interrupt stops instead of the program; nil: the program
@@ -98,7 +99,7 @@ MODEL is a name from ` + "`godwit list`" + ` (fetched on first use) or the path 
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON instead of text (docs/CLI-JSON.md)")
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "no progress bars and no summary")
 	root.AddCommand(a.runCommand(), a.chatCommand(), a.pullCommand(), a.listCommand(), a.rmCommand(), a.inspectCommand(),
-		a.planCommand(), a.plansCommand(), a.tokenizeCommand(), a.logitsCommand(), a.convertCommand(), a.quantizeCommand(), a.compressCommand(),
+		a.planCommand(), a.plansCommand(), a.tokenizeCommand(), a.logitsCommand(), a.convertCommand(), a.quantizeCommand(), a.compressCommand(), a.calibrateCommand(),
 		a.perplexityCommand(), a.benchCommand(), a.evalCommand(), a.adviseCommand(), a.headsCommand(), a.versionCommand())
 	return root
 }
@@ -122,6 +123,8 @@ func (a *app) engineFlags(c *cobra.Command) {
 	f.Var(&a.memory, "memory", "keep to a `SIZE` of anonymous memory, e.g. 300MiB, with shorter steps; 0: no limit (godwit plan tells)")
 	f.StringVar(&a.spill, "spill", "", "keep keys and values in a file in the folder `DIR`, which vanishes with the program, for texts longer than memory")
 	c.MarkFlagDirname("spill")
+	f.StringVar(&a.bases, "bases", "", "take the bases of plans with pca(…) from `FILE`, which godwit calibrate writes")
+	c.MarkFlagFilename("bases", "gguf")
 	c.ValidArgsFunction = completeModel
 }
 
@@ -205,7 +208,7 @@ func (a *app) openChanged(path, plan string, change func(attention.Plan) (attent
 	if err != nil {
 		return nil, err
 	}
-	o := godwit.Options{Plan: plan, Change: change, Threads: a.threads, Memory: memory, Spill: a.spill}
+	o := godwit.Options{Plan: plan, Change: change, Threads: a.threads, Memory: memory, Spill: a.spill, Bases: a.bases}
 	if o.Threads == 0 {
 		o.Threads = godwit.ThreadsMeasured
 	}
@@ -366,6 +369,8 @@ func sentence(err error) string {
 		text += "; give --spill a folder on a disk that has room, or --ctx less"
 	case errors.Is(err, eval.ErrShort):
 		text += "; give --ctx less, or a longer text"
+	case errors.Is(err, attention.ErrBases):
+		text += "; `godwit calibrate MODEL -f TEXT -o FILE` makes some for --bases FILE"
 	case errors.As(err, &plan), errors.Is(err, attention.ErrCompose):
 		text += "; `godwit inspect MODEL` shows the model's own plan"
 	case errors.Is(err, gguf.ErrMagic):

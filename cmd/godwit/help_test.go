@@ -205,6 +205,7 @@ func TestCompletion(t *testing.T) {
 		{[]string{"quantize", "a.gguf", "b.gguf", "--type", ""}, "Q4_K_M"},
 		{[]string{"convert", "dir", "b.gguf", "--type", "Q8"}, "Q8_0"},
 		{[]string{"compress", "gem"}, "gemma3:270m"},
+		{[]string{"calibrate", "gem"}, "gemma3:270m"},
 		{[]string{"compress", "m", "--type", "Q8"}, "Q8_0"},
 		{[]string{"perplexity", "m", "--protocol", ""}, "sliding"},
 		{[]string{"ru"}, "run"},

@@ -217,6 +217,7 @@ func TestJSON(t *testing.T) {
 		{section: "plans", args: []string{"plans", "masformer(every=2); kv=q8_0", m}, when: []string{"MODEL"}},
 		{section: "convert", args: []string{"convert", "../../testdata/arch/llama", dir + "/c.gguf", "--type", "F16"}},
 		{section: "quantize", args: []string{"quantize", m, dir + "/q.gguf", "--type", "Q8_0"}},
+		{section: "calibrate", args: []string{"calibrate", m, "-f", long, "-o", dir + "/b.gguf", "--ctx", "128"}},
 		{section: "compress", args: []string{"compress", m, "-o", dir + "/l.gguf", "--rank", "0.5", "--type", "F32", "--calib", long, "--ctx", "64"}},
 		{section: "inspect", args: []string{"inspect", dir + "/l.gguf"}, when: []string{"factors"}},
 		{section: "list", args: []string{"list"}},

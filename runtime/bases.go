@@ -1,0 +1,27 @@
+package runtime
+
+import (
+	"fmt"
+
+	"github.com/godwit-ai/godwit/attention"
+	"github.com/godwit-ai/godwit/gguf"
+	"github.com/godwit-ai/godwit/mmap"
+	"github.com/godwit-ai/godwit/runtime/layer"
+)
+
+// basesParts is how much memory bases take of what their file does: as they are read, and turned for the codecs of a plan.
+const basesParts = 2
+
+// readBases reads the bases in the file at path, which must be those of a model, and the memory that they take.
+func readBases(path string, model *gguf.File) (*attention.Bases, int64, error) {
+	f, err := mmap.Read(path)
+	if err != nil {
+		return nil, 0, fmt.Errorf("bases %s: %w", path, err)
+	}
+	defer f.Close()
+	b, err := layer.ParseBases(f.Bytes(), layer.Fingerprint(model))
+	if err != nil {
+		return nil, 0, fmt.Errorf("bases %s: %w", path, err)
+	}
+	return b, basesParts * int64(len(f.Bytes())), nil
+}
