@@ -339,7 +339,7 @@ func (f *fixture) units(t testing.TB, head int) func(v []float64) float64 {
 	turn, levels := f.basis(t, codec, false, head).turn, oracleLevels[codec.String()]
 	_, ints := f.integers()
 	return func(v []float64) (unit float64) {
-		if !ints {
+		if !ints || levels == 0 { // a Sealer told its scales, this one that there is none
 			return 0
 		}
 		for _, x := range turn(v) { // the row's largest value is so many of these

@@ -30,10 +30,10 @@ func (a *app) calibrateCommand() *cobra.Command {
 		Use:   "calibrate MODEL -f TEXT -o BASES.gguf",
 		Short: "Fit bases for the keys and values of a model to a text",
 		Long: `Run a text through a model and write a small file of bases in which its keys and values need fewer bits: those of the principal components
-of each head, of keys weighted by what queries ask for. With --bases FILE other commands take plans with kv=pca(…), which
-store rows in them (docs/PLANS.md). The file goes with this model file only. Its text should be like those that will be read, but need not be long.`,
+of each head, of keys weighted by what queries ask for. With --bases FILE other commands take plans that store rows in them, as
+'key=pca(bits=2.5) value=kivi(bits=2)' (docs/PLANS.md). The file goes with this model file only.`,
 		Example: `  godwit calibrate smollm2:135m -f book.txt -o smollm2.bases.gguf
-  godwit run smollm2:135m -f long.txt --bases smollm2.bases.gguf --plan 'key=pca(bits=2) value=kivi(bits=2)' "What is this about?"`,
+  godwit calibrate gemma3:270m -f book.txt -o gemma.bases.gguf --tokens 8192`,
 		Args: argCount(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if file == "" || out == "" {

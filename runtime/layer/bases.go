@@ -44,10 +44,9 @@ func Fingerprint(f *gguf.File) string {
 // WriteBases writes a GGUF file of bases that were fitted to the model of that fingerprint with so many tokens.
 func WriteBases(dst io.Writer, b *attention.Bases, model string, tokens int) (int64, error) {
 	w := &gguf.Writer{}
-	for key, v := range map[string]any{"general.type": basesType, basesModel: model, "bases.tokens": uint32(tokens)} {
-		if err := w.Set(key, v); err != nil {
-			return 0, err
-		}
+	err := errors.Join(w.Set("general.type", basesType), w.Set(basesModel, model), w.Set("bases.tokens", uint32(tokens)))
+	if err != nil {
+		return 0, err
 	}
 	for _, part := range basesParts {
 		var all []float32
