@@ -437,7 +437,7 @@ func (j *job) tile(w *worker, m softmax, d *coded, q []float32, key, value []byt
 	for i := from; i < to; {
 		v := &w.see[i]
 		lo, hi, e := v.lo, v.hi, i+1
-		for lo == 0 && hi == Tile && e < to && w.see[e].lo == 0 && w.see[e].hi == Tile {
+		for lo == 0 && hi == Tile && !v.holes && e < to && w.see[e].lo == 0 && w.see[e].hi == Tile && !w.see[e].holes {
 			e++
 		}
 		// Rows that a query does not see may hold anything, NaN too, so the product leaves them out.

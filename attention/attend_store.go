@@ -10,7 +10,8 @@ func (j *job) store(w *worker, r int) {
 		j.turns(turn, r)
 	}
 	if c.bias != nil {
-		j.s.places[j.s.place.Slot(row/Tile)*Tile+row%Tile] = j.placed(r)
+		slot := j.s.slot(row, 0)
+		j.s.places[j.s.place.Slot(slot/Tile)*Tile+slot%Tile] = j.placed(r)
 	}
 	for h := range sh.KVHeads {
 		k := j.k[(r*sh.KVHeads+h)*sh.Dim:][:sh.Dim]

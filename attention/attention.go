@@ -1,11 +1,11 @@
 // Package attention is softmax attention over a token's past, as a composition of independent parts: a Span says which
 // positions a query may see, a Scheme how positions enter the score, a Temperature how sharp it is, a Codec how rows of keys and
-// values are stored, a Layout where they live, a Selector which of them are worth reading, a Keeper which of them are forgotten when there are too many, a Far at which positions those that
+// values are stored, a Layout where they live, a Selector which of them are worth reading, a Keeper which of them are forgotten when there are too many, a Fold which rows stand for others that are dropped, a Far at which positions those that
 // are not near are met. One loop (attend.go) runs every combination;
 // a Plan names the parts of every layer and has a text form.
 //
 // A part is one file: span_*.go, scheme_*.go, scaling_*.go, ids_*.go, far_*.go, temp_*.go, codec_*.go, layout_*.go,
-// select_*.go, keeper_*.go. It registers its name in init
+// select_*.go, keeper_*.go, fold_*.go. It registers its name in init
 // (registry.go); from then on plans can name it, and the conformance suite tests it with every other part.
 package attention
 
@@ -221,9 +221,10 @@ type Layer struct {
 	Value  Codec       // nil: f16
 	Near   Span        // rows that queries read from a second store, in f16; nil: what Far or a codec usually has, else none
 	Far    Far         // positions of rows that are not near; nil: their own
-	Layout Layout      // nil: kept with a Keep, ring when the span is bounded, else grow
+	Layout Layout      // nil: folded with a Fold that lets go of tokens, kept with a Keep, ring when the span is bounded, else grow
 	Select []Selector  // one, or one for each KV head, of which nil reads all that a query may see; empty: all heads do
 	Keep   Keeper      // nil: nothing is forgotten that the span sees
+	Fold   Fold        // nil: no rows stand for others
 	Score  Score
 	Bases  *LayerBases // what Calibrated codecs need; nil: none
 }
@@ -288,6 +289,8 @@ func (l Layer) filled() Layer {
 	}
 	if l.Layout == nil {
 		switch l.Layout = (Grow{}); {
+		case l.parted() != nil:
+			l.Layout = Folded{}
 		case l.Keep != nil:
 			l.Layout = Kept{}
 		case l.reach().Bounded:

@@ -27,6 +27,8 @@ type Core struct {
 	keyMove Mover        // nil: without a Keeper nothing moves
 	valMove Mover
 	sel     []*selection // [KVHeads] nil: the head reads all; empty: all do
+	fold    *parted      // nil: no fold lets go of tokens
+	spans   []Span       // what queries see of the slots, one for all KV heads or one for each
 	scale   float32
 	group   int // query heads per KV head
 	height  int // queries in a query tile
@@ -84,7 +86,9 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 	if p, err := l.place(c.reach, 1<<30, 1); err == nil {
 		c.grows = p.Slots() == tiles(1<<30)
 	} else {
-		if l.Keep != nil && !c.reach.Bounded {
+		if l.parted() != nil {
+			return clash(l.Layout, l.Fold, err)
+		} else if l.Keep != nil && !c.reach.Bounded {
 			return clash(l.Layout, l.Keep, err)
 		} else if l.Keep == nil {
 			return clash(l.Layout, spanText(l.Span), err)
@@ -123,6 +127,9 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 	c.keySeal, _ = key.(Sealer)
 	c.valSeal, _ = value.(Sealer)
 	if a, b, err := c.makeKeep(); err != nil {
+		return clash(a, b, err)
+	}
+	if a, b, err := c.makeFold(); err != nil {
 		return clash(a, b, err)
 	}
 	if c.sel, err = l.selection(sh); err != nil {
@@ -199,6 +206,9 @@ func (c *Core) Run(out, q, k, v []float32, st seq.State, at *seq.Step) error {
 	}
 	mark := at.Mem.Mark()
 	defer at.Mem.Release(mark)
+	if c.fold != nil {
+		return s.parts(job{out: out, q: q, k: k, v: v}, at)
+	}
 	if s.kept != nil {
 		return s.pieces(job{out: out, q: q, k: k, v: v}, at)
 	}

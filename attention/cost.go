@@ -13,11 +13,11 @@ func (c *Core) Cost(first, n int, exact bool) (cost seq.Cost) {
 	var far, near int64 // rows that are seen, over tokens and KV heads
 	var a, b sight
 	loops := 1 // heads that differ
-	if len(c.layer.Span) > 1 || len(c.layer.Select) > 1 {
+	if len(c.spans) > 1 || len(c.layer.Select) > 1 {
 		loops = c.shape.KVHeads
 	}
 	for h := range loops {
-		s, sel := c.layer.Span[h%len(c.layer.Span)], c.selects(h)
+		s, sel := c.spans[h%len(c.spans)], c.selects(h)
 		var seen, close int64
 		for q := first; q < first+n; q++ {
 			a.runs = s.Runs(a.runs[:0], seq.Pos(q), seq.Pos(q+1))

@@ -32,7 +32,6 @@ type kept struct {
 	pos     []seq.Pos // [watch] their positions
 	hide    []seq.Run // [watch] the rows that they do not see whatever the span
 
-	step seq.Step // the piece in progress
 	evict
 }
 
@@ -117,6 +116,9 @@ func (c *Core) makeKeep() (a, b any, err error) {
 // Until returns how many rows of a step from row first on may come before one for which older rows go. A step may be
 // longer; but when it fails, the session cannot go back behind that row.
 func (c *Core) Until(first int) int {
+	if c.fold != nil {
+		return c.fold.step
+	}
 	if c.layer.Keep == nil {
 		return 1 << 30
 	}
@@ -131,7 +133,7 @@ func (c *Core) NeedsSurprise() bool {
 
 // pieces runs a step, cut where rows go.
 func (s *state) pieces(j job, at *seq.Step) error {
-	sh, k := s.core.shape, s.kept
+	k := s.kept
 	for done := 0; done < at.N; {
 		first := at.First + done
 		if first%k.Every == 0 && first > k.Rows && first > k.end {
@@ -140,21 +142,27 @@ func (s *state) pieces(j job, at *seq.Step) error {
 			}
 		}
 		n := min(at.N-done, k.next(first)-first)
-		k.step = seq.Step{First: first, N: n, Hide: at.Hide, Surprise: at.Surprise, Exact: at.Exact, Team: at.Team, Mem: at.Mem}
-		if at.Pos != nil {
-			k.step.Pos = at.Pos[done:]
-		}
-		mark := at.Mem.Mark()
-		err := s.run(job{out: j.out[done*sh.Heads*sh.VDim:], q: j.q[done*sh.Heads*sh.Dim:],
-			k: j.k[done*sh.KVHeads*sh.Dim:], v: j.v[done*sh.KVHeads*sh.VDim:]}, &k.step)
-		at.Mem.Release(mark)
-		k.step = seq.Step{}
-		if err != nil {
+		if err := s.piece(j, at, done, n); err != nil {
 			return err
 		}
 		done += n
 	}
 	return nil
+}
+
+// piece runs n rows of a step, when done of them are.
+func (s *state) piece(j job, at *seq.Step, done, n int) error {
+	sh := s.core.shape
+	s.step = seq.Step{First: at.First + done, N: n, Hide: at.Hide, Surprise: at.Surprise, Exact: at.Exact, Team: at.Team, Mem: at.Mem}
+	if at.Pos != nil {
+		s.step.Pos = at.Pos[done:]
+	}
+	mark := at.Mem.Mark()
+	err := s.run(job{out: j.out[done*sh.Heads*sh.VDim:], q: j.q[done*sh.Heads*sh.Dim:],
+		k: j.k[done*sh.KVHeads*sh.Dim:], v: j.v[done*sh.KVHeads*sh.VDim:]}, &s.step)
+	at.Mem.Release(mark)
+	s.step = seq.Step{}
+	return err
 }
 
 // rewind forgets the rows from n on.
@@ -174,6 +182,9 @@ func (k *kept) rewind(n int) error {
 func (s *state) slot(row, head int) int {
 	if k := s.kept; k != nil {
 		return row - k.end + k.held[head]
+	}
+	if p := s.core.fold; p != nil {
+		return p.slot(row)
 	}
 	return row
 }

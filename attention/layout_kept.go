@@ -33,6 +33,12 @@ func (Kept) String() string { return "kept" }
 
 // place returns the placement of the layer's rows.
 func (l Layer) place(r Reach, maxLen, maxChunk int) (Placement, error) {
+	if p := l.parted(); p != nil {
+		if to, ok := l.Layout.(Parting); ok {
+			return to.PlaceParts(p, maxLen), nil
+		}
+		return nil, errors.New("this layout has no parts for the tokens that go and for what stays")
+	}
 	if l.Keep == nil {
 		return l.Layout.Place(r, maxLen, maxChunk)
 	}

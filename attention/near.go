@@ -28,10 +28,11 @@ func nearOf(codecs ...Codec) Span {
 	return Nothing{}
 }
 
-// usualNear returns what is near unless the plan says: nothing with a keeper, since near rows would have to move with the others.
+// usualNear returns what is near unless the plan says: nothing with a keeper, since near rows would have to move with the
+// others, nor with a fold that lets go of tokens.
 func (l Layer) usualNear() Span {
 	switch {
-	case l.Keep != nil:
+	case l.Keep != nil, l.parted() != nil:
 		return Nothing{}
 	case l.Far != nil:
 		return farNear

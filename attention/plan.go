@@ -61,13 +61,19 @@ func (p Plan) Edit(text string) (Plan, error) {
 
 // Bounded reports whether every layer sees but its first rows and its last ones: then a text may be of any length.
 func (p Plan) Bounded() bool {
-	return !slices.ContainsFunc(p.Layers, func(l Layer) bool { return !l.filled().reach().Bounded })
+	return !slices.ContainsFunc(p.Layers, func(l Layer) bool {
+		return !l.filled().reach().Bounded && (l.Fold == nil || !l.Fold.Folding().Drops)
+	})
 }
 
 // Distance returns the largest distance of positions at which a query of a text of n tokens reads a key.
 func (p Plan) Distance(n int) (most int) {
 	for _, l := range p.Layers {
 		l = l.filled()
+		n := n
+		if l.Fold != nil && l.Fold.Folding().Drops {
+			n = l.Fold.Folding().MaxRows(n)
+		}
 		d, r := n-1, l.reach()
 		if r.Bounded && r.First == 0 {
 			d = min(d, int(r.Back)-1)
@@ -139,7 +145,7 @@ type (
 )
 
 // keys are the keys of edits, for errors.
-var keys = []string{"span", "pos", "temp", "kv", "key", "value", "near", "far", "layout", "select", "keep"}
+var keys = []string{"span", "pos", "temp", "kv", "key", "value", "near", "far", "layout", "select", "keep", "fold"}
 
 // edits are the keys of a plan: each changes a layer by a value.
 var edits = map[string]func(l *Layer, v value) error{
@@ -157,6 +163,7 @@ var edits = map[string]func(l *Layer, v value) error{
 	"near":   editNear,
 	"far":    editFar,
 	"keep":   editKeep,
+	"fold":   func(l *Layer, v value) error { return editPart(&folds, &l.Fold, v) },
 	"layout": func(l *Layer, v value) error { return editPart(&layouts, &l.Layout, v) },
 	"select": editSelect,
 }
@@ -404,6 +411,9 @@ func (l Layer) String() string {
 	}
 	if l.Keep != nil {
 		text += " keep=" + l.Keep.String()
+	}
+	if l.Fold != nil {
+		text += " fold=" + l.Fold.String()
 	}
 	return text
 }

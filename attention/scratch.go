@@ -110,7 +110,7 @@ func (c *Core) sizeInts(mem *seq.Sizer, rows int) {
 // the first passes.
 func (c *Core) Heap(at *seq.StepSize) int64 {
 	runs := 1 // what is hidden makes two of one
-	for _, s := range c.layer.Span {
+	for _, s := range c.spans {
 		runs = max(runs, 1+runsOf(s, seq.Pos(at.MaxLen-1)))
 	}
 	const grown = 2 // a slice that grew, and the one before it

@@ -29,7 +29,7 @@ type view struct {
 // look asks the span what n queries see, from row r0 of the step on.
 func (j *job) look(w *worker, head, r0, n int) {
 	c := j.s.core
-	span := c.layer.Span[head%len(c.layer.Span)]
+	span := c.spans[head%len(c.spans)]
 	w.row0 = r0
 	w.far.reset()
 	w.near.reset()

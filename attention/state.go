@@ -30,7 +30,8 @@ type state struct {
 	sees       int64     // tiles seen
 	job        job       // the step in progress; here, so that handing it to a team allocates nothing
 	work       []worker
-	kept       *kept // nil: nothing is ever forgotten by a Keeper
+	step       seq.Step // the piece of a step in progress
+	kept       *kept    // nil: nothing is ever forgotten by a Keeper
 }
 
 // NewState returns the empty cache of one session.
@@ -196,7 +197,11 @@ func (s *state) Len() int { return s.n }
 
 // Bytes implements seq.State: the tiles that were ever used.
 func (s *state) Bytes() int64 {
-	n := int64(min(tiles(s.high), s.place.Slots())) * int64(s.core.slot(&s.core.coded)+s.core.marks())
+	high := s.high
+	if p := s.core.fold; p != nil {
+		high = p.used(high)
+	}
+	n := int64(min(tiles(high), s.place.Slots())) * int64(s.core.slot(&s.core.coded)+s.core.marks())
 	if s.nearAt != nil {
 		n += int64(min(tiles(s.high), s.nearAt.Slots())) * int64(s.core.slot(s.core.near))
 	}
@@ -218,6 +223,9 @@ func (s *state) Rewind(n int) error {
 		}
 		s.n = n
 		return nil
+	}
+	if s.core.fold != nil {
+		return s.unfold(n)
 	}
 	need := needed(s.place, s.core.reach, n)
 	lost := need < min(s.low, n)

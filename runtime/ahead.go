@@ -23,7 +23,7 @@ func (s *Session) draftsLimit(lookup int) int {
 	if s.surprise.want != nil {
 		return 0 // what is known of a token must not be taken back
 	}
-	return max(0, min(lookup, s.env.MaxChunk-1, s.plan.Rows-1))
+	return max(0, min(lookup, s.plan.Chunk-1, s.plan.Rows-1))
 }
 
 // bytes is the memory of drafts.
@@ -33,7 +33,7 @@ func (a *ahead) bytes() int64 { return int64(len(a.rows))*4 + int64(len(a.want))
 func (s *Session) prepare(most int) {
 	a := &s.ahead
 	if a.look == nil {
-		a.look = newLookup(s.env.MaxLen)
+		a.look = newLookup(s.plan.Context)
 	}
 	if 1+most <= len(a.want) {
 		return
@@ -65,12 +65,12 @@ func (s *Session) advance(ctx context.Context, token int32, lookup, ask int) err
 	if err := s.settle(); err != nil {
 		return fmt.Errorf("feed: %w", err)
 	}
-	if first == s.env.MaxLen {
-		return fmt.Errorf("feed: %w", &ContextError{Limit: s.env.MaxLen, Have: first, Want: 1})
+	if first == s.plan.Context {
+		return fmt.Errorf("feed: %w", &ContextError{Limit: s.plan.Context, Have: first, Want: 1})
 	}
 	start := time.Now()
 	s.tokens = append(s.tokens, token)
-	n := 1 + a.look.guess(s.tokens, min(s.draftsLimit(lookup), s.env.MaxLen-first-1, ask, s.m.net.Until(first)-1))
+	n := 1 + a.look.guess(s.tokens, min(s.draftsLimit(lookup), s.plan.Context-first-1, ask, s.stepRows()-1))
 	s.tokens = s.tokens[:first] // the pass appends it
 	vocab := s.m.Info.Vocab
 	if err := s.pass(ctx, a.look.chunk[:n], a.want[:n], a.rows[:n*vocab]); err != nil {
@@ -107,7 +107,7 @@ func (s *Session) settle() error {
 		return nil
 	}
 	s.ahead.ids = nil
-	if err := s.state.Rewind(len(s.tokens)); err != nil {
+	if err := s.back(len(s.tokens)); err != nil {
 		return errors.Join(err, s.restart())
 	}
 	return nil

@@ -125,7 +125,8 @@ func (m *Model) plan(o SessionOptions, taken int64) (Memory, error) {
 	rows := max(1, min(env.MaxChunk, eachFloats/m.Info.Vocab))
 	z := m.sizer(env.MaxLen, o.Exact)
 	if m.budget == 0 {
-		if _, err := m.net.Bytes(&env); err != nil {
+		held, pass := m.rows(env.MaxLen, env.MaxChunk)
+		if _, err := m.net.Bytes(&seq.Env{MaxLen: held, MaxChunk: pass}); err != nil {
 			return Memory{}, err
 		}
 		return z.memory(env.MaxChunk, rows), nil
@@ -158,13 +159,15 @@ func (m *Model) longest(chunk int, exact bool, taken int64) int {
 
 // sizer computes the parts of sessions of one length.
 type sizer struct {
-	m     *Model
-	at    seq.StepSize
-	small [slim + 1]int64 // scratch of steps of up to so many rows; 0: not computed
+	m      *Model
+	tokens int // the session's length
+	at     seq.StepSize
+	small  [slim + 1]int64 // scratch of steps of up to so many rows; 0: not computed
 }
 
 func (m *Model) sizer(context int, exact bool) *sizer {
-	return &sizer{m: m, at: seq.StepSize{MaxLen: context, Workers: m.pool.Workers(), Exact: exact}}
+	held, _ := m.rows(context, 1)
+	return &sizer{m: m, tokens: context, at: seq.StepSize{MaxLen: held, Workers: m.pool.Workers(), Exact: exact}}
 }
 
 // slim is the most rows of steps that may take more scratch than longer ones: attention shares out blocks then, whose results are held.
@@ -200,23 +203,24 @@ const (
 
 // memory is the plan of a session in steps of chunk rows.
 func (z *sizer) memory(chunk, rows int) Memory {
-	p := Memory{Context: z.at.MaxLen, Chunk: chunk, Rows: rows, Mapped: z.m.FileBytes(), Logits: z.logits(rows + 1), Text: z.m.textBytes(),
-		Scratch: paged(z.scratch(chunk)), Workers: int64(z.at.Workers) * perThread}
-	p.KV = z.m.kv(z.at.MaxLen, chunk)
+	_, pass := z.m.rows(z.tokens, chunk)
+	p := Memory{Context: z.tokens, Chunk: chunk, Rows: rows, Mapped: z.m.FileBytes(), Logits: z.logits(rows + 1), Text: z.m.textBytes(),
+		Scratch: paged(z.scratch(pass)), Workers: int64(z.at.Workers) * perThread}
+	p.KV = z.m.kv(z.at.MaxLen, pass)
 	for _, g := range p.KV {
 		p.Spill += g.Spill
 	}
-	z.at.N = chunk
-	p.Stream = int64(z.at.MaxLen)*perToken + lookupBytes(z.at.MaxLen) + int64(chunk)*16 + z.m.net.Heap(&z.at)
+	z.at.N = pass
+	p.Stream = int64(z.tokens)*perToken + lookupBytes(z.tokens) + int64(chunk)*16 + z.m.net.Heap(&z.at) + z.m.foldBytes(z.tokens, chunk)
 	if z.m.net.NeedsSurprise() {
-		p.Stream += int64(z.at.MaxLen)*4 + int64(chunk)*8
+		p.Stream += int64(z.tokens)*4 + int64(chunk)*8
 	}
 	p.Model = z.m.heap - p.Text
 	p.Collector = p.Model + p.Text + p.Logits + p.Stream + leastHeap
 	if workers := z.at.Workers; workers > 1 {
-		one := sizer{m: z.m, at: z.at}
+		one := sizer{m: z.m, tokens: z.tokens, at: z.at}
 		one.at.Workers = 1
-		p.WorkersPart = p.Scratch - paged(one.scratch(chunk))
+		p.WorkersPart = p.Scratch - paged(one.scratch(pass))
 	}
 	return p
 }
@@ -227,9 +231,9 @@ func paged(n int64) int64 {
 	return (n + page - 1) / page * page
 }
 
-// kv groups the caches of a session by layers that are alike.
-func (m *Model) kv(context, chunk int) (groups []KVMemory) {
-	env := seq.Env{MaxLen: context, MaxChunk: chunk}
+// kv groups the caches of a session of so many rows by layers that are alike.
+func (m *Model) kv(rows, pass int) (groups []KVMemory) {
+	env := seq.Env{MaxLen: rows, MaxChunk: pass}
 	whole, file := m.net.StateBytes(&env), []int64(nil)
 	if m.spill != "" {
 		file = m.net.Spilled(&env)

@@ -62,9 +62,10 @@ type Model struct {
 
 	machine   *topo.Machine
 	threadsBy ThreadsBy
-	budget    int64  // Options.Memory
-	spill     string // Options.Spill
-	heap      int64  // what parsed metadata, the network, a tokenizer and a sampler hold; and the file, unless it is mapped
+	budget    int64    // Options.Memory
+	spill     string   // Options.Spill
+	fold      *folding // nil: the plan has none
+	heap      int64    // what parsed metadata, the network, a tokenizer and a sampler hold; and the file, unless it is mapped
 
 	paceMu sync.Mutex
 	pacing pacing
@@ -180,6 +181,12 @@ func build(files []*mmap.File, o Options) (m *Model, err error) {
 	if err != nil {
 		return nil, m.explain(err)
 	}
+	if l := m.Info.Plan.Layers; len(l) > 0 && l[0].Fold != nil {
+		m.fold = &folding{l[0].Fold.Folding(), l[0].Fold.String()}
+		if m.fold.Drops && o.Spill != "" {
+			return nil, fmt.Errorf("fold=%s with a file for caches: %w: it would be overwritten again and again", m.fold.text, attention.ErrCompose)
+		}
+	}
 	threads, by := m.threads(o, m.machine)
 	m.threadsBy, m.budget, m.spill = by, o.Memory, o.Spill
 	m.heap += m.textBytes() + m.netBytes()
@@ -271,6 +278,7 @@ func (m *Model) KVBytes(ctx int) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	env.MaxLen, env.MaxChunk = m.rows(env.MaxLen, env.MaxChunk)
 	return m.net.Bytes(&env)
 }
 
@@ -279,6 +287,9 @@ func (m *Model) KVBytes(ctx int) (int64, error) {
 func (m *Model) Cost(first, n int, exact bool) Cost {
 	if first < 0 || n < 1 || first > MaxContext-n {
 		return Cost{}
+	}
+	if m.fold != nil {
+		return m.foldCost(first, n, exact)
 	}
 	return m.net.Cost(first, n, exact)
 }

@@ -44,11 +44,12 @@ type Session struct {
 
 	step     seq.Step  // of the pass in progress; here, so that a pass allocates nothing
 	tokens   []int32   // the stream so far, [Len]
-	pos      []seq.Pos // positions of one step, [chunk]
+	pos      []seq.Pos // positions of one step, [rows of a pass]
 	want     [1]int
 	logits   []float32 // of the last token, [vocabulary]
 	fresh    bool      // logits belong to the last token
 	sets     []set     // texts in the stream that do not see each other
+	fold     *fold     // nil: each token is a row, and there are no others
 	surprise surprise
 	ahead    ahead // drafts that the state holds beyond tokens
 	stats    Stats
@@ -61,9 +62,11 @@ func (m *Model) NewSession(o SessionOptions) (*Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("new session: %w", err)
 	}
-	s := &Session{m: m, plan: p, env: seq.Env{MaxLen: p.Context, MaxChunk: p.Chunk}, exact: o.Exact,
-		pos: make([]seq.Pos, p.Chunk), logits: make([]float32, m.Info.Vocab)}
+	held, pass := m.rows(p.Context, p.Chunk)
+	s := &Session{m: m, plan: p, env: seq.Env{MaxLen: held, MaxChunk: pass}, exact: o.Exact,
+		pos: make([]seq.Pos, pass), logits: make([]float32, m.Info.Vocab)}
 	s.env.Alloc = s.alloc
+	s.newFold()
 	err = s.newSpill()
 	if m.net.NeedsSurprise() {
 		s.newSurprise()
@@ -164,7 +167,7 @@ func (s *Session) lock() error {
 func (s *Session) Len() int { return len(s.tokens) }
 
 // Context returns the most tokens that the session may hold.
-func (s *Session) Context() int { return s.env.MaxLen }
+func (s *Session) Context() int { return s.plan.Context }
 
 // Tokens returns the stream so far. The slice is valid until the next call and must not be changed. [Len]
 func (s *Session) Tokens() []int32 { return s.tokens }
@@ -201,8 +204,8 @@ func (s *Session) Feed(ctx context.Context, tokens []int32, progress Progress) e
 }
 
 func (s *Session) admit(tokens []int32) error {
-	if len(s.tokens)+len(tokens) > s.env.MaxLen {
-		return &ContextError{Limit: s.env.MaxLen, Have: len(s.tokens), Want: len(tokens)}
+	if len(s.tokens)+len(tokens) > s.plan.Context {
+		return &ContextError{Limit: s.plan.Context, Have: len(s.tokens), Want: len(tokens)}
 	}
 	return s.known(tokens)
 }
@@ -243,28 +246,27 @@ func (s *Session) feed(ctx context.Context, tokens []int32, progress Progress) e
 // pass runs the network over one chunk. After an error the session is as before, but its logits are gone.
 func (s *Session) pass(ctx context.Context, chunk []int32, want []int, logits []float32) error {
 	s.fresh = false
+	if s.fold != nil {
+		if err := s.turn(ctx); err != nil {
+			return s.m.explain(err)
+		}
+	}
 	first := len(s.tokens)
 	pos, hide, _ := s.place(first)
 	for i := range chunk {
 		s.pos[i] = pos + seq.Pos(i)
 	}
-	if s.spill != nil {
-		s.spill.begin()
-	}
-	team, done := s.m.pool.Pass(ctx)
 	every, rows := want, logits
 	if u := &s.surprise; u.want != nil && len(want) < len(chunk) {
 		every, rows = u.want[:len(chunk)], u.logits[:len(chunk)*s.m.Info.Vocab]
 	}
 	s.step = seq.Step{First: first, N: len(chunk), Pos: s.pos[:len(chunk)], Hide: hide, Want: every,
-		Surprise: s.surprise.before(first, chunk), Exact: s.exact, Team: team, Mem: &s.mem}
-	mark := s.mem.Mark()
-	err := team.Err()
-	if err == nil {
-		err = par.Guard(func() error { return s.m.net.Run(rows, chunk, s.state, &s.step) })
+		Surprise: s.surprise.before(first, chunk), Exact: s.exact}
+	ids := chunk
+	if s.fold != nil {
+		ids = s.fold.lay(&s.step, s.pos, chunk, first)
 	}
-	done()
-	s.mem.Release(mark)
+	err := s.run(ctx, ids, rows)
 	if err == nil {
 		s.tokens = append(s.tokens, chunk...)
 		if s.surprise.want != nil {
@@ -275,18 +277,33 @@ func (s *Session) pass(ctx context.Context, chunk []int32, want []int, logits []
 		}
 		return nil
 	}
-	if e := s.state.Rewind(first); e != nil {
+	if e := s.back(first); e != nil {
 		err = errors.Join(err, s.restart(), e)
 	}
 	return s.m.explain(err)
 }
 
+// run runs the network over the rows of s.step.
+func (s *Session) run(ctx context.Context, ids []int32, logits []float32) error {
+	if s.spill != nil {
+		s.spill.begin()
+	}
+	team, done := s.m.pool.Pass(ctx)
+	s.step.Team, s.step.Mem = team, &s.mem
+	mark := s.mem.Mark()
+	err := team.Err()
+	if err == nil {
+		err = par.Guard(func() error { return s.m.net.Run(logits, ids, s.state, &s.step) })
+	}
+	done()
+	s.mem.Release(mark)
+	return err
+}
+
 // restart forgets everything: the way back from a state that cannot be rewound.
 func (s *Session) restart() error {
-	s.tokens, s.sets = s.tokens[:0], nil
-	s.fresh = false
-	s.ahead.look.forget(0)
-	return s.state.Rewind(0)
+	_, err := s.resume(0)
+	return err
 }
 
 // Rewind forgets the tokens from n on. When a ring no longer holds the past that is needed, the first n tokens are
@@ -329,7 +346,7 @@ func (s *Session) goBack(ctx context.Context, n int, progress Progress) error {
 	s.fresh = false
 	s.ahead.look.forget(n)
 	s.cutSets(n)
-	err := s.state.Rewind(n)
+	err := s.back(n)
 	switch {
 	case err == nil:
 		s.tokens = s.tokens[:n]
@@ -337,15 +354,19 @@ func (s *Session) goBack(ctx context.Context, n int, progress Progress) error {
 	case !errors.Is(err, seq.ErrRewind):
 		return fmt.Errorf("rewind: %w", err)
 	}
-	again, sets := append([]int32(nil), s.tokens[:n]...), s.sets
+	again, sets := append([]int32(nil), s.tokens[:n]...), slices.Clone(s.sets)
 	// Where rows go by what earlier ones have chosen, the beginning of a tile can be gone back to when its middle cannot.
-	if to := s.whole(n / tileRows * tileRows); to > 0 && s.state.Rewind(to) == nil {
-		s.tokens, again = s.tokens[:to], again[to:]
-	} else if err := s.restart(); err != nil {
+	from := s.whole(n / tileRows * tileRows)
+	if from > 0 && s.back(from) == nil {
+		s.tokens = s.tokens[:from]
+	} else if from, err = s.resume(n); err != nil {
 		return fmt.Errorf("rewind: %w", err)
 	}
 	s.sets = sets // what is computed again lies in them
-	if err := s.feed(ctx, again, progress); err != nil {
+	if from == n {
+		return nil
+	}
+	if err := s.feed(ctx, again[from:], progress); err != nil {
 		err = errors.Join(err, s.leave(s.whole(len(s.tokens))))
 		return fmt.Errorf("rewind to token %d: %w", n, err)
 	}
@@ -364,7 +385,7 @@ func (s *Session) Each(ctx context.Context, tokens []int32, visit func(i int, lo
 	}
 	vocab := s.m.Info.Vocab
 	// All rows' logits of a full chunk would be 256 MB for 262,144 entries; results do not depend on the chunk.
-	chunk := min(s.env.MaxChunk, s.plan.Rows, max(1, len(tokens)))
+	chunk := min(s.plan.Chunk, s.plan.Rows, max(1, len(tokens)))
 	logits := s.rows(chunk) // [chunk, vocabulary]
 	want := make([]int, chunk)
 	start := time.Now()
@@ -412,8 +433,8 @@ func (s *Session) Sync(ctx context.Context, tokens []int32, progress Progress) (
 	if len(tokens) == 0 {
 		return 0, fmt.Errorf("sync: %w", ErrEmpty)
 	}
-	if len(tokens) > s.env.MaxLen {
-		return 0, fmt.Errorf("sync: %w", &ContextError{Limit: s.env.MaxLen, Want: len(tokens)})
+	if len(tokens) > s.plan.Context {
+		return 0, fmt.Errorf("sync: %w", &ContextError{Limit: s.plan.Context, Want: len(tokens)})
 	}
 	if err := s.known(tokens); err != nil {
 		return 0, fmt.Errorf("sync: %w", err)

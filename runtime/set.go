@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/godwit-ai/godwit/attention"
 	"github.com/godwit-ai/godwit/seq"
 )
 
@@ -67,7 +68,7 @@ func (s *Session) cutSets(n int) {
 
 // leave goes back to the first n tokens, or to none, and to the sets that these have whole.
 func (s *Session) leave(n int) error {
-	if s.state.Rewind(n) != nil {
+	if s.back(n) != nil {
 		return s.restart()
 	}
 	s.tokens = s.tokens[:n]
@@ -83,6 +84,9 @@ func (s *Session) FeedSet(ctx context.Context, texts [][]int32, progress Progres
 		return fmt.Errorf("feed a set: %w", err)
 	}
 	defer s.mu.Unlock()
+	if s.fold != nil {
+		return fmt.Errorf("feed a set: fold=%s with texts that do not see each other: %w", s.m.fold.text, attention.ErrCompose)
+	}
 	if len(texts) == 0 || slices.ContainsFunc(texts, func(t []int32) bool { return len(t) == 0 }) {
 		return fmt.Errorf("feed a set: no text, or one without tokens: %w", ErrEmpty)
 	}

@@ -23,18 +23,22 @@ func (u *surprise) bytes() int64 {
 // newSurprise makes room for passes of as many rows as Each would take.
 func (s *Session) newSurprise() {
 	vocab := s.m.Info.Vocab
-	rows := min(s.env.MaxChunk, s.plan.Rows)
-	s.surprise = surprise{want: make([]int, rows), logits: make([]float32, rows*vocab), last: make([]float32, vocab), of: make([]float32, s.env.MaxLen)}
+	rows := min(s.plan.Chunk, s.plan.Rows)
+	s.surprise = surprise{want: make([]int, rows), logits: make([]float32, rows*vocab), last: make([]float32, vocab), of: make([]float32, s.plan.Context)}
 	for i := range s.surprise.want {
 		s.surprise.want[i] = i
 	}
 }
 
-// stepRows returns how many rows the next pass may have.
+// stepRows returns how many tokens the next pass may have.
 func (s *Session) stepRows() int {
 	first := len(s.tokens)
 	_, _, until := s.place(first)
-	n := min(s.env.MaxChunk, until-first, s.m.net.Until(first))
+	n := min(s.plan.Chunk, until-first)
+	if s.fold != nil {
+		return s.fold.room(first, n, s.m.net.Until(s.state.Len()))
+	}
+	n = min(n, s.m.net.Until(first))
 	if s.surprise.want != nil {
 		n = min(n, len(s.surprise.want))
 	}

@@ -23,8 +23,10 @@ type Step struct {
 	// Surprise is −ln p of the session's tokens up to First, by the logits of the row before each. It is needed only where an
 	// operation says so. [≥ First]
 	Surprise []float32
-	Exact    bool // float32 activations throughout, no int8 blocks
-	Team     Team // workers of this pass
+	Given    []float32 // [vectors, width] what rows begin with instead of embeddings: a row whose token is −1−i with vector i; nil: no row
+	States   []float32 // [len(Want), width] where the wanted rows go as the last norm leaves them, instead of logits; nil: logits
+	Exact    bool      // float32 activations throughout, no int8 blocks
+	Team     Team      // workers of this pass
 	Mem      *Arena
 	Tap      Tap     // sees activations; nil: nobody does
 	Heads    HeadTap // sees queries, keys and values; nil: nobody does

@@ -65,6 +65,9 @@ func Build(f *gguf.File, edit func(attention.Plan) (attention.Plan, error)) (*la
 	if err := d.compose(); err != nil {
 		return nil, Info{}, err
 	}
+	if err := d.fold(net); err != nil {
+		return nil, Info{}, err
+	}
 	title, err := f.Meta.StringOr("general.name", "")
 	if err != nil {
 		return nil, Info{}, err

@@ -69,7 +69,10 @@ func (d *decoder) attend(windows []int, scale float64, pos func(i int) attention
 	if d.err != nil {
 		return
 	}
-	plan, err := d.edit(d.plan)
+	plan, err := d.folded(d.plan)
+	if err == nil {
+		plan, err = d.edit(plan)
+	}
 	if err == nil && len(plan.Layers) != d.layers {
 		err = fmt.Errorf("plan: %w: %d layers, the model has %d", attention.ErrCompose, len(plan.Layers), d.layers)
 	}
@@ -130,6 +133,7 @@ func (d *decoder) net() *layer.Net {
 	if d.w.Has("output.weight") {
 		n.Head = d.w.Linear("output", d.vocab, d.width)
 	}
+	n.Fold = d.foldVectors()
 	return n
 }
 

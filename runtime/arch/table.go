@@ -136,6 +136,9 @@ func (t *table) common(u usual) {
 		t.put("attention.key_length", t.dim)
 		t.put("attention.value_length", t.dim)
 	}
+	if f := t.fold(); f != nil {
+		t.put(foldKey, f.String())
+	}
 }
 
 // context is the trained context.
@@ -227,6 +230,9 @@ func (t *table) outer(norm func(x []float32, rows, cols int)) {
 	const head, tied = "lm_head.weight", "tie_word_embeddings"
 	if (t.cfg.Has(tied) || t.has(head)) && !t.truth(tied, false) {
 		t.add("output.weight", head, nil, t.width, t.vocab)
+	}
+	if f := t.fold(); f != nil && t.has(foldTensor) {
+		t.tensors = append(t.tensors, TensorMap{Name: foldTensor, From: []string{foldTensor}, Dims: []int{t.width, f.Folding().Vectors()}, F32: true})
 	}
 }
 

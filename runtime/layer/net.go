@@ -25,6 +25,8 @@ type Net struct {
 	Head       Linear  // [vocabulary, width]
 	LogitScale float32 // factor of logits; 0: 1
 	Softcap    float32 // logits become Softcap·tanh(logits/Softcap); 0: no cap
+
+	Fold []float32 // what rows that a plan's fold adds begin with; nil: it has none. [vectors, width]
 }
 
 // Width returns the width of the activations between branches.
@@ -199,7 +201,7 @@ func (s *NetState) Rewind(n int) error {
 	return nil
 }
 
-// Run appends a step of tokens to st and computes the logits[len(at.Want), vocabulary] of the wanted rows. On error st
+// Run appends a step of tokens to st and computes the logits[len(at.Want), vocabulary] of the wanted rows, or their at.States. On error st
 // must be rewound to at.First.
 func (n *Net) Run(logits []float32, tokens []int32, st *NetState, at *seq.Step) error {
 	if err := n.check(logits, tokens, st, at); err != nil {
@@ -256,12 +258,17 @@ func (n *Net) check(logits []float32, tokens []int32, st *NetState, at *seq.Step
 	switch {
 	case len(tokens) != at.N || len(at.Pos) != at.N:
 		return fmt.Errorf("%d tokens and %d positions for a step of %d rows", len(tokens), len(at.Pos), at.N)
-	case len(logits) != len(at.Want)*n.Vocab():
+	case at.States != nil && (len(logits) != 0 || len(at.States) != len(at.Want)*n.Width()):
+		return fmt.Errorf("%d logits and %d numbers of states for %d wanted rows of width %d", len(logits), len(at.States), len(at.Want), n.Width())
+	case at.States == nil && len(logits) != len(at.Want)*n.Vocab():
 		return fmt.Errorf("%d logits for %d wanted rows of %d", len(logits), len(at.Want), n.Vocab())
 	case st.len != at.First:
 		return fmt.Errorf("the step begins at row %d, the state holds %d", at.First, st.len)
 	}
 	for _, t := range tokens {
+		if t < 0 && int(-1-t) < len(at.Given)/n.Width() {
+			continue
+		}
 		if t < 0 || int(t) >= n.Embed.Rows {
 			return fmt.Errorf("token %d is not one of %d", t, n.Embed.Rows)
 		}
@@ -290,7 +297,7 @@ func (s *NetState) fetch(i int, at *seq.Step) {
 
 // narrow returns the step's wanted rows as a step for position-wise operations.
 func (s *NetState) narrow(at *seq.Step) *seq.Step {
-	s.tail = seq.Step{First: at.First, N: len(at.Want), Exact: at.Exact, Team: at.Team, Mem: at.Mem, Tap: at.Tap}
+	s.tail = seq.Step{First: at.First, N: len(at.Want), Exact: at.Exact, States: at.States, Team: at.Team, Mem: at.Mem, Tap: at.Tap}
 	return &s.tail
 }
 
@@ -354,7 +361,7 @@ func one(f float32) float32 {
 // embed decodes the rows of the tokens from where the file is mapped.
 func (n *Net) embed(x []float32, tokens []int32, at *seq.Step) error {
 	t := embeddings.get()
-	t.net, t.x, t.tokens = n, x, tokens
+	t.net, t.x, t.tokens, t.given = n, x, tokens, at.Given
 	err := run(at.Team, at.N, n.Width(), t)
 	embeddings.put(t)
 	return err
@@ -365,6 +372,7 @@ type embedding struct {
 	net    *Net
 	x      []float32 // [n, width]
 	tokens []int32   // [n]
+	given  []float32 // [vectors, width]
 }
 
 var embeddings freeList[embedding]
@@ -373,6 +381,10 @@ func (t *embedding) Do(_, lo, hi int) {
 	w := t.net.Width()
 	for r := lo; r < hi; r++ {
 		x := t.x[r*w : (r+1)*w]
+		if id := t.tokens[r]; id < 0 {
+			copy(x, t.given[int(-1-id)*w:])
+			continue
+		}
 		t.net.Embed.DecodeRow(x, int(t.tokens[r]))
 		if s := t.net.EmbedScale; s != 0 {
 			vec.Scale(x, s)
@@ -386,6 +398,10 @@ func (n *Net) head(logits []float32, p *pass, at *seq.Step) error {
 		return err
 	}
 	h := p.h[:at.N*p.width]
+	if at.States != nil {
+		copy(at.States, h)
+		return nil
+	}
 	if n.LogitScale != 0 {
 		vec.Scale(h, n.LogitScale) // before the head, where there are fewer values
 	}
