@@ -73,12 +73,14 @@ type Parter interface {
 	Parts() (back, chunk int)
 }
 
-// parted is where the rows of a layer with a Parter live: slots [0, ring) have the last tokens in turns, those behind them the first
+// parted is where the rows of a layer with a Parter live: slots [0, ring) have the last tokens in turns, those from stay on the first
 // tokens and then the rows that were added, in order. A row has one slot, whatever the steps, and a query sees three runs of slots at most.
+// What stays begins at a block of its own, so that first tokens alone have the bits of a cache that keeps everything.
 type parted struct {
 	Folding
 	back int // units before its own that a query sees
 	ring int // slots, a multiple of Tile
+	stay int // slot of the first token
 	step int // most rows of a step: what these overwrite, their first query does not see
 }
 
@@ -92,6 +94,7 @@ func (l Layer) parted() *parted {
 	p := &parted{Folding: l.Fold.Folding(), back: back}
 	whole := (back + 1) * p.Unit // what the last row of a unit sees
 	p.ring = tiles(whole+max(chunk, 1+p.After)) * Tile
+	p.stay = (p.ring + block*Tile - 1) / (block * Tile) * block * Tile
 	p.step = p.ring - whole
 	p.step += p.step / p.Unit * p.After
 	return p
@@ -105,13 +108,13 @@ func (p *parted) of(row int) (unit, in int) {
 // slot is where a row lives.
 func (p *parted) slot(row int) int {
 	if row < p.First {
-		return p.ring + row
+		return p.stay + row
 	}
 	unit, in := p.of(row)
 	if in < p.Unit {
 		return (unit*p.Unit + in) % p.ring
 	}
-	return p.ring + p.First + unit*p.After + in - p.Unit
+	return p.stay + p.First + unit*p.After + in - p.Unit
 }
 
 // passed returns how many tokens behind the first ones are among n rows, and how many rows that were added.
@@ -136,7 +139,7 @@ func (p *parted) Sees(q, k seq.Pos) bool {
 // Runs implements Span, but the runs are of slots.
 func (p *parted) Runs(dst []seq.Run, q, hi seq.Pos) []seq.Run {
 	tokens, added := p.passed(int(hi))
-	end := p.ring + min(int(hi), p.First) + added
+	end := p.stay + min(int(hi), p.First) + added
 	if tokens > 0 {
 		unit, _ := p.of(int(q))
 		lo := max(0, unit-p.back) * p.Unit
@@ -149,8 +152,8 @@ func (p *parted) Runs(dst []seq.Run, q, hi seq.Pos) []seq.Run {
 			dst = append(dst, seq.Run{Lo: 0, Hi: to}, seq.Run{Lo: from, Hi: seq.Pos(p.ring)})
 		}
 	}
-	if end > p.ring {
-		dst = append(dst, seq.Run{Lo: seq.Pos(p.ring), Hi: seq.Pos(end)})
+	if end > p.stay {
+		dst = append(dst, seq.Run{Lo: seq.Pos(p.stay), Hi: seq.Pos(end)})
 	}
 	return dst
 }
@@ -218,8 +221,8 @@ func (s *state) unfold(n int) error {
 	return nil
 }
 
-// used is how many slots n rows have used.
-func (p *parted) used(n int) int {
+// used is how many slots of the ring, and of those that stay, n rows have used.
+func (p *parted) used(n int) (ring, stay int) {
 	tokens, added := p.passed(n)
-	return min(tokens, p.ring) + min(n, p.First) + added
+	return min(tokens, p.ring), min(n, p.First) + added
 }

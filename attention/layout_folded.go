@@ -20,22 +20,22 @@ func (Folded) Place(Reach, int, int) (Placement, error) {
 // PlaceParts implements Parting. Tiles are those of slots, not of rows. A ring that a session does not fill takes the room of its tokens,
 // but its tiles keep their numbers, so that sums have the same order whatever the session's length.
 func (Folded) PlaceParts(p *parted, maxLen int) Placement {
-	tokens, added := p.passed(maxLen)
-	return sections{ring: p.ring / Tile, have: tiles(min(tokens, p.ring)), rest: tiles(min(maxLen, p.First) + added)}
+	ring, stay := p.used(maxLen)
+	return sections{stay: p.stay / Tile, have: tiles(ring), rest: tiles(stay)}
 }
 
 func (Folded) String() string { return "folded" }
 
-// sections are the tiles of a ring, of which the first have are stored, and the rest.
-type sections struct{ ring, have, rest int }
+// sections are the first have tiles of a ring and, from tile stay on, the rest.
+type sections struct{ stay, have, rest int }
 
 func (s sections) Slots() int { return s.have + s.rest }
 
 func (s sections) Slot(tile int) int {
-	if tile < s.ring {
+	if tile < s.stay {
 		return tile
 	}
-	return tile - s.ring + s.have
+	return tile - s.stay + s.have
 }
 
 func (s sections) Held(int) (first, from int) { return 0, 0 }

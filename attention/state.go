@@ -197,11 +197,12 @@ func (s *state) Len() int { return s.n }
 
 // Bytes implements seq.State: the tiles that were ever used.
 func (s *state) Bytes() int64 {
-	high := s.high
+	slots := min(tiles(s.high), s.place.Slots())
 	if p := s.core.fold; p != nil {
-		high = p.used(high)
+		ring, stay := p.used(s.high)
+		slots = tiles(ring) + tiles(stay)
 	}
-	n := int64(min(tiles(high), s.place.Slots())) * int64(s.core.slot(&s.core.coded)+s.core.marks())
+	n := int64(slots) * int64(s.core.slot(&s.core.coded)+s.core.marks())
 	if s.nearAt != nil {
 		n += int64(min(tiles(s.high), s.nearAt.Slots())) * int64(s.core.slot(s.core.near))
 	}

@@ -209,7 +209,9 @@ type weight struct {
 func (c *compressor) plan(ctx context.Context) error {
 	var net *layer.Net
 	err := par.Guard(func() (err error) {
-		net, _, err = arch.Build(c.src, func(p attention.Plan) (attention.Plan, error) { return p, nil })
+		net, _, err = arch.Build(c.src, func(p attention.Plan) (attention.Plan, error) {
+			return p.Edit("fold=none") // the rows that a session would add are not there
+		})
 		return err
 	})
 	if err != nil {

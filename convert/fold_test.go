@@ -1,9 +1,14 @@
 package convert
 
 import (
+	"bytes"
+	"context"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/godwit-ai/godwit/quant"
+	"github.com/godwit-ai/godwit/runtime"
 )
 
 // TestFolds: models with learned memory, which testdata/fold/make.py computes without dropping anything: gists by one dense pass with a mask,
@@ -44,6 +49,42 @@ func TestFolds(t *testing.T) {
 			if o := compare(t, path, "kv=f32 "+plan, f, way{chunk: 200, threads: 1}); o.worst < 0.1 {
 				t.Errorf("%s with %s still differs by %g only", dir, plan, o.worst)
 			}
+		}
+	}
+}
+
+// TestFoldsStayExact: whatever type weights get, learned memory is as it was, also from one file to another.
+func TestFoldsStayExact(t *testing.T) {
+	dir := "../testdata/fold/rmt"
+	f := readFixture(t, dir, "logits.npy")
+	exact, _ := convertTo(t, dir, Options{Type: "f32"})
+	packed, _ := convertTo(t, dir, Options{Type: "q8_0"})
+	again := filepath.Join(t.TempDir(), "again.gguf")
+	if _, err := Quantize(context.Background(), exact, again, Options{Type: "q8_0"}); err != nil {
+		t.Fatal(err)
+	}
+	read := func(path string) []byte {
+		m, err := runtime.Open(path, runtime.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		if own := m.Info.Plan.Layers[0].Fold; own == nil || own.String() != "rmt(segment=48,memory=4)" {
+			t.Fatalf("%s: the fold %v", path, own)
+		}
+		x, ok := m.File().Tensor("fold_embd.weight")
+		if !ok || x.Type != quant.F32 {
+			t.Fatalf("%s: %v", path, x)
+		}
+		return bytes.Clone(x.Data)
+	}
+	want := read(exact)
+	for _, path := range []string{packed, again} {
+		if !bytes.Equal(read(path), want) {
+			t.Errorf("%s has other vectors", path)
+		}
+		if o := compare(t, path, "", f, way{chunk: 64, threads: 1}); o.mean > 0.1 {
+			t.Errorf("%s: logits differ by %g on average", path, o.mean)
 		}
 	}
 }

@@ -148,7 +148,7 @@ func layerOf(name string) (n int, ok bool) {
 	return n, i > 0
 }
 
-// quantizable tells whether a tensor may get another type than F32: matrices of weights, but no norm, router or other small one.
+// quantizable tells whether a tensor may get another type than F32: matrices of weights, but no norm, router, learned memory or other small one.
 func quantizable(name string, dims []int) bool {
 	rows := 0
 	for _, d := range dims {
@@ -160,7 +160,7 @@ func quantizable(name string, dims []int) bool {
 		name = product
 	}
 	return rows > 1 && strings.HasSuffix(name, "weight") && !strings.Contains(name, "_norm.weight") &&
-		!strings.Contains(name, "ffn_gate_inp.weight")
+		!strings.Contains(name, "ffn_gate_inp.weight") && name != "fold_embd.weight"
 }
 
 // choose returns the type for a tensor that may be quantised.

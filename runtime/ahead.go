@@ -68,9 +68,9 @@ func (s *Session) advance(ctx context.Context, token int32, lookup, ask int) err
 	if first == s.plan.Context {
 		return fmt.Errorf("feed: %w", &ContextError{Limit: s.plan.Context, Have: first, Want: 1})
 	}
-	start := time.Now()
+	start, room := time.Now(), s.stepRows()-1
 	s.tokens = append(s.tokens, token)
-	n := 1 + a.look.guess(s.tokens, min(s.draftsLimit(lookup), s.plan.Context-first-1, ask, s.stepRows()-1))
+	n := 1 + a.look.guess(s.tokens, min(s.draftsLimit(lookup), s.plan.Context-first-1, ask, room))
 	s.tokens = s.tokens[:first] // the pass appends it
 	vocab := s.m.Info.Vocab
 	if err := s.pass(ctx, a.look.chunk[:n], a.want[:n], a.rows[:n*vocab]); err != nil {

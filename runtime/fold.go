@@ -171,7 +171,7 @@ func (s *Session) back(n int) error {
 		return s.state.Rewind(n)
 	}
 	if n >= f.start {
-		return s.state.Rewind(min(f.Rows(n-f.start), s.state.Len()))
+		return s.state.Rewind(f.Rows(n - f.start))
 	}
 	return fmt.Errorf("the tokens before %d were dropped: %w", f.start, seq.ErrRewind)
 }

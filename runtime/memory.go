@@ -238,7 +238,11 @@ func (m *Model) kv(rows, pass int) (groups []KVMemory) {
 	if m.spill != "" {
 		file = m.net.Spilled(&env)
 	}
-	tile := m.net.StateBytes(&seq.Env{MaxLen: tileRows, MaxChunk: 1})
+	some := tileRows
+	if m.fold != nil {
+		some = 1 // which takes a tile as well, and has no others of added rows beside it
+	}
+	tile := m.net.StateBytes(&seq.Env{MaxLen: some, MaxChunk: 1})
 	at := map[string]int{}
 	for i, b := range whole {
 		key := fmt.Sprint(b, tile[i])

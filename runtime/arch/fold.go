@@ -16,6 +16,7 @@ const (
 	foldKey    = "fold"
 	foldTensor = "fold_embd.weight"
 	maxVectors = 1 << 12
+	maxFold    = 1 << 22 // numbers of all vectors, since a session holds some copies
 )
 
 // fold reads the fold of a Hugging Face directory: config.json has it in plan text under the same key, and the vectors' tensor has the same
@@ -56,8 +57,8 @@ func (d *decoder) foldVectors() []float32 {
 		return nil
 	case len(dims) == 1:
 		return d.w.Vector(foldTensor, d.width)
-	case dims[1] > maxVectors:
-		d.fail(fmt.Errorf("%s: %w: %d vectors, more than %d", foldTensor, gguf.ErrRange, dims[1], maxVectors))
+	case dims[1] > maxVectors || dims[1]*d.width > maxFold:
+		d.fail(fmt.Errorf("%s: %w: %d vectors of %d numbers are too many", foldTensor, gguf.ErrRange, dims[1], d.width))
 		return nil
 	}
 	m := d.w.Matrix(foldTensor, dims[1], d.width)
@@ -87,6 +88,8 @@ func (d *decoder) fold(n *layer.Net) error {
 	f := of.Folding()
 	need, have := f.Vectors(), len(n.Fold)/d.width
 	switch {
+	case need*d.width > maxFold:
+		return fmt.Errorf("fold=%s: %w: %d vectors of %d numbers are more than %d numbers", of, attention.ErrCompose, need, d.width, maxFold)
 	case f.Token >= 0 && int(f.Token) >= n.Embed.Rows:
 		return fmt.Errorf("fold=%s: %w: the model has %d tokens", of, attention.ErrCompose, n.Embed.Rows)
 	case f.Token >= 0:
