@@ -20,6 +20,7 @@ import (
 type Heads struct {
 	Context int     // tokens of the text that are read
 	P       float64 // what a choice has of the attention; see attention.Budget
+	Choose  float64 // what the choices of the plan have of it; 0: P. Where far keys are at coarse positions less will do
 	Most    float64 // what a choice may have less of it, for the mean row that goes by it, than a choice of the row's own
 }
 
@@ -146,7 +147,7 @@ func (h Heads) Edits(heads []Head) string {
 		for ; i < len(heads) && heads[i].Layer == l; i++ {
 			name := "all"
 			if every := heads[i].Every; every > 1 {
-				name = fmt.Sprintf("recycle(p=%g,share=1,every=%d,dense=512,local=%d)", h.P, every, near+1)
+				name = fmt.Sprintf("recycle(p=%g,share=1,every=%d,dense=512,local=%d)", cmp.Or(h.Choose, h.P), every, near+1)
 			}
 			names = append(names, name)
 		}

@@ -58,8 +58,8 @@ written to the file --out, from which --plan @FILE takes it. What it costs tells
 			switch {
 			case o.file == "":
 				return usage("heads needs -f FILE: a text that is as long as the context")
-			case !(o.P > 0 && o.P <= 1):
-				return usage("--p is a part of the attention, between 0 and 1")
+			case !(o.P > 0 && o.P <= 1) || !(o.Choose >= 0 && o.Choose <= 1):
+				return usage("--p and --choose are parts of the attention, between 0 and 1")
 			}
 			return a.heads(cmd.Context(), args[0], o)
 		},
@@ -68,6 +68,7 @@ written to the file --out, from which --plan @FILE takes it. What it costs tells
 	f.StringVarP(&o.file, "file", "f", "", "read the text of `FILE`; - is standard input")
 	f.IntVarP(&o.Context, "ctx", "c", 4096, "read `N` tokens")
 	f.Float64Var(&o.P, "p", 0.95, "choose tiles that have the part `P` of the attention")
+	f.Float64Var(&o.Choose, "choose", 0, "write choices with the part `P` of the attention into the plan; 0: as --p")
 	f.Float64Var(&o.Most, "most", 0.02, "let the choices of a head lose the part `P` of its attention by their age")
 	f.StringVar(&o.out, "out", "", "write the plan to `FILE`")
 	f.StringVar(&a.plan, "plan", "", "`EDITS` of the attention plan to measure with, e.g. kv=q8_0")

@@ -44,7 +44,7 @@ func TestHeadsUsage(t *testing.T) {
 		want string
 	}{
 		{[]string{"heads", m}, "heads needs -f"},
-		{[]string{"heads", m, "-f", book, "--p", "2"}, "--p is a part"},
+		{[]string{"heads", m, "-f", book, "--p", "2"}, "--p and --choose are parts"},
 		{[]string{"heads", m, "-f", book, "--ctx", "100"}, "512 are the least"},
 		{[]string{"perplexity", m, "-f", book, "--plan", "@nowhere.plan"}, "nowhere.plan"},
 	} {
