@@ -79,7 +79,11 @@ func TestFoldRewinds(t *testing.T) {
 		want := hashes(t, open(300), ids)
 		other := setText(m, 300, 9)
 		rng := rand.New(rand.NewPCG(uint64(i), 1))
-		for _, chunk := range []int{1, 3, 50, 300} {
+		chunks := []int{1, 3, 50, 300}
+		if testing.Short() {
+			chunks = []int{3, 50}
+		}
+		for _, chunk := range chunks {
 			s := open(chunk)
 			back := 0
 			for steps := 0; s.Len() < len(ids); steps++ {
@@ -179,8 +183,8 @@ func TestFoldMemory(t *testing.T) {
 	ctx := context.Background()
 	for _, c := range foldPlans {
 		m := tinyModel(t, foldFile(t, c.file), Options{Plan: c.plan, Threads: 2})
-		for _, chunk := range []int{1, 2, 33, 200} {
-			o := SessionOptions{Context: 3000, Chunk: chunk}
+		for _, chunk := range []int{1, 33, 200} {
+			o := SessionOptions{Context: 700, Chunk: chunk}
 			p, err := m.Memory(o)
 			if err != nil {
 				t.Fatal(err)
@@ -190,7 +194,7 @@ func TestFoldMemory(t *testing.T) {
 				t.Fatal(err)
 			}
 			var held [2]int64
-			for i, n := range []int{1000, 2000} {
+			for i, n := range []int{250, 450} {
 				if err := s.Feed(ctx, setText(m, n, 1), nil); err != nil {
 					t.Fatal(err)
 				}
