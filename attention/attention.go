@@ -1,8 +1,8 @@
 // Package attention is softmax attention over a token's past, as a composition of independent parts: a Span says which
 // positions a query may see, a Scheme how positions enter the score, a Temperature how sharp it is, a Codec how rows of keys and
-// values are stored, a Layout where they live, a Selector which of them are worth reading, a Keeper which of them are forgotten when there are too many, a Fold which rows stand for others that are dropped, a Far at which positions those that
-// are not near are met. One loop (attend.go) runs every combination;
-// a Plan names the parts of every layer and has a text form.
+// values are stored, a Layout where they live, a Selector which of them are worth reading, a Keeper which of them are forgotten when
+// there are too many, a Fold which rows stand for others that are dropped, a Far at which positions those that are not near are met.
+// One loop (attend.go) runs every combination; a Plan names the parts of every layer and has a text form.
 //
 // A part is one file: span_*.go, scheme_*.go, scaling_*.go, ids_*.go, far_*.go, temp_*.go, codec_*.go, layout_*.go,
 // select_*.go, keeper_*.go, fold_*.go. It registers its name in init

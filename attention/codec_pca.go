@@ -178,6 +178,40 @@ func (f fit) bits(of []Basis, width int) []int {
 	}
 }
 
+// run is coordinates [from, to) of the same bits.
+type run struct {
+	from, to, bits int
+	at             int // where its codes begin in a tile
+}
+
+// codes are those of a run.
+func (r run) codes(tile []byte) []byte { return tile[r.at:][:(r.to-r.from)*Tile*r.bits/8] }
+
+// panel is that of its nibbles.
+func (r run) panel() int { return (r.to - r.from) * Tile / 2 }
+
+// bitRuns joins groups of coordinates of the same bits, as far as width coordinates go.
+func bitRuns(bits []int, group, width int) (runs []run) {
+	for g, b := range bits {
+		from := g * group
+		if n := len(runs); n > 0 && runs[n-1].bits == b {
+			runs[n-1].to += group
+		} else if from < width {
+			runs = append(runs, run{from: from, to: from + group, bits: b})
+		}
+	}
+	return runs
+}
+
+// dealt gives each run its place in a tile, from at on, and returns the end.
+func dealt(runs []run, at int) int {
+	for i := range runs {
+		runs[i].at = at
+		at += (runs[i].to - runs[i].from) * Tile * runs[i].bits / 8
+	}
+	return at
+}
+
 // narrow is rows of the first width of dim coordinates.
 type narrow struct {
 	Rows
@@ -221,7 +255,7 @@ func (r narrow) MulAdd(c, a []float32, tile []byte, first, m, k, n, lda, ldc int
 	r.mul.MulAdd(c, a, tile, first, m, k, n, lda, ldc)
 }
 
-// scales are the powers of 2^(1/6) that keys' scales are rounded to. The last one stands for what is not a number.
+// pcaScales are the powers of 2^(1/6) that keys' scales are rounded to. The last one stands for what is not a number.
 var pcaScales = func() (s [64]float32) {
 	roots := [...]float64{1, 1.122462048309373, 1.2599210498948732, 1.4142135623730951, 1.5874010519681994, 1.7817974362806785}
 	for i := range s {

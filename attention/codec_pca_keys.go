@@ -9,12 +9,6 @@ import (
 // pcaKeyGroup is how many coordinates of keys have the same bits: with 64 rows as many codes as planes need.
 const pcaKeyGroup = 4
 
-// run is coordinates [from, to) of the same bits.
-type run struct {
-	from, to, bits int
-	at             int // where its codes begin
-}
-
 // pcaKeys are keys in the coordinates of a basis that have a variance of 1. A tile is heads of coordinates, then the codes of each run of
 // equal bits in planes. The head of a coordinate that has bits is 16: 6 of its scale, one of pcaScales, and 10 of its lowest value in
 // eighths of the scale. That of another one is 8: the mean of its rows, in eighths.
@@ -27,23 +21,13 @@ type pcaKeys struct {
 }
 
 func newPCAKeys(s basisSet, width int, bits []int) pcaKeys {
-	k := pcaKeys{basisSet: s, width: width}
+	k := pcaKeys{basisSet: s, width: width, runs: bitRuns(bits, pcaKeyGroup, width)}
 	for g, b := range bits {
-		from := g * pcaKeyGroup
-		if n := len(k.runs); n > 0 && k.runs[n-1].bits == b {
-			k.runs[n-1].to += pcaKeyGroup
-		} else if from < width {
-			k.runs = append(k.runs, run{from: from, to: from + pcaKeyGroup, bits: b})
-		}
 		if b > 0 {
-			k.heads = from + pcaKeyGroup
+			k.heads = (g + 1) * pcaKeyGroup
 		}
 	}
-	k.size = 2*k.heads + max(0, (width+pcaKeyGroup-1)/pcaKeyGroup*pcaKeyGroup-k.heads)
-	for i := range k.runs {
-		k.runs[i].at = k.size
-		k.size += (k.runs[i].to - k.runs[i].from) * Tile * k.runs[i].bits / 8
-	}
+	k.size = dealt(k.runs, 2*k.heads+max(0, (width+pcaKeyGroup-1)/pcaKeyGroup*pcaKeyGroup-k.heads))
 	k.size = (k.size + 15) / 16 * 16
 	return k
 }
@@ -58,9 +42,6 @@ func (k pcaKeys) Room() int { return 2 * k.pad() * Tile }
 
 // Put is never called: the keys are a Sealer's.
 func (k pcaKeys) Put([]byte, int, []float32) {}
-
-// codes are those of a run.
-func (r run) codes(tile []byte) []byte { return tile[r.at:][:(r.to-r.from)*Tile*r.bits/8] }
 
 // Channels implements the interface.
 func (k pcaKeys) Channels(tile []byte, scale, low []float32) {
@@ -110,13 +91,10 @@ func (k pcaKeys) Ints(tile []byte, room []int8) ([]int8, []uint16) {
 	return ints, nil
 }
 
-// at is where the code of coordinate c of key t is among its run's.
+// index is where the code of coordinate c of key t is among its run's.
 func (r run) index(c, t int) int {
 	return (t/i8.Panel*(r.to-r.from)+(c-r.from)/4*4)*i8.Panel + t%i8.Panel*4 + (c-r.from)%4
 }
-
-// panel is that of nibbles.
-func (r run) panel() int { return (r.to - r.from) * Tile / 2 }
 
 // Seal implements Sealer.
 func (k pcaKeys) Seal(tile []byte, x []float32) {
@@ -141,6 +119,7 @@ func (k pcaKeys) Seal(tile []byte, x []float32) {
 	}
 }
 
+// pcaCode is the code that is nearest to v.
 func pcaCode(v, from, inv, top float32) float32 {
 	return max(0, min(top, float32(math.RoundToEven(float64(float32((v-from)*inv))))))
 }

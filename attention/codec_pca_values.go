@@ -21,23 +21,14 @@ type pcaValues struct {
 }
 
 func newPCAValues(s basisSet, width int, bits []int, of []Basis) pcaValues {
-	v := pcaValues{basisSet: s, width: width, worth: make([]float32, s.dim)}
-	for g, b := range bits {
-		from := g * pcaValueGroup
-		if n := len(v.runs); n > 0 && v.runs[n-1].bits == b {
-			v.runs[n-1].to += pcaValueGroup
-		} else if from < width {
-			v.runs = append(v.runs, run{from: from, to: from + pcaValueGroup, bits: b})
-		}
-		for i := from; i < min(from+pcaValueGroup, width) && b > 0; i++ {
+	v := pcaValues{basisSet: s, width: width, worth: make([]float32, s.dim), runs: bitRuns(bits, pcaValueGroup, width)}
+	v.codes = dealt(v.runs, 0)
+	for _, r := range v.runs {
+		for i := r.from; i < min(r.to, width) && r.bits > 0; i++ {
 			for _, o := range of {
-				v.worth[i] += o.Var[i] * pcaSteps[b] * pcaSteps[b]
+				v.worth[i] += o.Var[i] * pcaSteps[r.bits] * pcaSteps[r.bits]
 			}
 		}
-	}
-	for i := range v.runs {
-		v.runs[i].at = v.codes
-		v.codes += (v.runs[i].to - v.runs[i].from) * Tile * v.runs[i].bits / 8
 	}
 	return v
 }
@@ -77,7 +68,7 @@ func (v pcaValues) index(r run, c, t int) int {
 	return (c-r.from)/i8.Panel*i8.Panel*Tile + t/4*4*i8.Panel + (c-r.from)%i8.Panel*4 + t%4
 }
 
-// level is what a code stands for.
+// pcaLevel is what a code stands for.
 func pcaLevel(code, bits int) float32 {
 	if bits == 4 {
 		return float32(code - 8)

@@ -31,16 +31,16 @@ func (Q4) coarse() {}
 // divides it. It is its own inverse.
 type hadamard int
 
-// Turn implements Turned; the basis is the same for all heads.
+// Turn implements TurnedKeys and TurnedValues; the basis is the same for all heads.
 func (d hadamard) Turn(dst, x []float32, _ int) {
 	copy(dst[:d], x)
 	d.turn(dst)
 }
 
-// Meet implements Turned.
+// Meet implements TurnedKeys.
 func (d hadamard) Meet(dst, q []float32, head int) { d.Turn(dst, q, head) }
 
-// Back implements Turned.
+// Back implements TurnedValues.
 func (d hadamard) Back(dst, x []float32, head int) { d.Turn(dst, x, head) }
 
 func (d hadamard) turn(x []float32) {

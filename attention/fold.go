@@ -100,7 +100,7 @@ func (l Layer) parted() *parted {
 	return p
 }
 
-// place returns the place of a row behind the first tokens: its unit, and which row of that it is.
+// of returns the place of a row behind the first tokens: its unit, and which row of that it is.
 func (p *parted) of(row int) (unit, in int) {
 	return (row - p.First) / (p.Unit + p.After), (row - p.First) % (p.Unit + p.After)
 }

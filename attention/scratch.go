@@ -65,7 +65,7 @@ func (c *Core) sizeQueries(mem *seq.Sizer, rows int, exact bool) {
 
 // sizePicks counts what takePicks takes when the session is full; before, it takes less.
 func (c *Core) sizePicks(mem *seq.Sizer, at *seq.StepSize) {
-	stride := (tiles(at.MaxLen) + panel - 1) / panel * panel
+	stride := panels(tiles(at.MaxLen)) * panel
 	ask := c.asking(at.N)
 	seq.Size[uint64](mem, 2*choiceWords(tiles(at.MaxLen)))
 	seq.Size[float32](mem, ask.rows*c.shape.Dim)

@@ -59,7 +59,7 @@ func (c *Core) asking(n int) (most asking) {
 }
 
 // stride is the number of tiles that have products.
-func (j *job) stride() int { return (tiles(j.s.n) + panel - 1) / panel * panel }
+func (j *job) stride() int { return panels(tiles(j.s.n)) * panel }
 
 // batch is the number of rows of a step of n that are asked at once.
 func (s *selection) batch(n, group int) int {

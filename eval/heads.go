@@ -27,19 +27,19 @@ type Heads struct {
 // Head is what was measured of one KV head, means over rows of the last three quarters of the text.
 type Head struct {
 	Layer, Head int
-	Reads       float64            // the part of its tiles that make P of its attention
-	Lost        [len(Lags)]float64 // how much less of its attention a choice has that is so many rows old
-	Every       int                // how many rows can go by a choice without losing more than Most, twice one of Lags; 1: all has to be read
+	Reads       float64                // the part of its tiles that make P of its attention
+	Lost        [len(HeadLags)]float64 // how much less of its attention a choice has that is so many rows old
+	Every       int                    // how many rows can go by a choice without losing more than Most, twice one of HeadLags; 1: all has to be read
 }
 
-// Lags are the ages of choices that are compared with a row's own, in rows.
-var Lags = [...]int{2, 4, 8, 16}
+// HeadLags are the ages of choices that are compared with a row's own, in rows.
+var HeadLags = [...]int{2, 4, 8, 16}
 
 // ErrHeads says that a model has no heads to choose for.
 var ErrHeads = errors.New("no layer of the model sees all of its past")
 
-// Run reads a text with m, whose plan it must have from Watch. Progress counts tokens.
-func (h Heads) Run(ctx context.Context, m *godwit.Model, watch *Watch, tokens []int32, progress godwit.Progress) ([]Head, error) {
+// Run reads a text with m, whose plan it must have from HeadWatch. Progress counts tokens.
+func (h Heads) Run(ctx context.Context, m *godwit.Model, watch *HeadWatch, tokens []int32, progress godwit.Progress) ([]Head, error) {
 	if len(tokens) < h.Context || h.Context < 8*attention.Tile {
 		return nil, fmt.Errorf("heads: %d tokens of a text of %d, and %d are the least: %w", h.Context, len(tokens), 8*attention.Tile, ErrShort)
 	}
@@ -79,12 +79,12 @@ func (h Heads) measure(l *watched, head int) Head {
 	}
 	for i, shares := range of {
 		chosen[i] = h.choose(shares)
-		if i < max(len(of)/4, Lags[len(Lags)-1]/watchEvery) || len(shares) < 4 {
+		if i < max(len(of)/4, HeadLags[len(HeadLags)-1]/watchEvery) || len(shares) < 4 {
 			continue
 		}
 		rows++
 		own := part(shares, chosen[i])
-		for k, lag := range Lags {
+		for k, lag := range HeadLags {
 			r.Lost[k] += own - part(shares, chosen[i-lag/watchEvery])
 		}
 		for _, c := range chosen[i] {
@@ -98,7 +98,7 @@ func (h Heads) measure(l *watched, head int) Head {
 	}
 	r.Reads /= float64(rows)
 	lost := false
-	for k, lag := range Lags {
+	for k, lag := range HeadLags {
 		r.Lost[k] /= float64(rows)
 		if lost = lost || r.Lost[k] > h.Most; !lost {
 			r.Every = 2 * lag
@@ -107,8 +107,8 @@ func (h Heads) measure(l *watched, head int) Head {
 	return r
 }
 
-// near is how many tiles beside a row's own are read in any case, and the first one is.
-const near = 1
+// nearTiles is how many tiles beside a row's own are read in any case, and the first one is.
+const nearTiles = 1
 
 // choose tells which tiles make P of the shares, the largest first.
 func (h Heads) choose(shares []float32) []bool {
@@ -116,7 +116,7 @@ func (h Heads) choose(shares []float32) []bool {
 	for t := range order {
 		order[t] = t
 	}
-	must := func(t int) bool { return t == 0 || t >= len(shares)-near }
+	must := func(t int) bool { return t == 0 || t >= len(shares)-nearTiles }
 	slices.SortStableFunc(order, func(a, b int) int {
 		if must(a) != must(b) {
 			if must(a) {
@@ -147,7 +147,7 @@ func (h Heads) Edits(heads []Head) string {
 		for ; i < len(heads) && heads[i].Layer == l; i++ {
 			name := "all"
 			if every := heads[i].Every; every > 1 {
-				name = fmt.Sprintf("recycle(p=%g,share=1,every=%d,dense=512,local=%d)", cmp.Or(h.Choose, h.P), every, near+1)
+				name = fmt.Sprintf("recycle(p=%g,share=1,every=%d,dense=512,local=%d)", cmp.Or(h.Choose, h.P), every, nearTiles+1)
 			}
 			names = append(names, name)
 		}
@@ -170,14 +170,14 @@ func (h Heads) Edits(heads []Head) string {
 	return strings.Join(groups, "; ")
 }
 
-// Watch is a selector for all layers that see everything: it reads all, and keeps what parts of their attention fall on which tiles.
-type Watch struct{ layers []*watched }
+// HeadWatch is a selector for all layers that see everything: it reads all, and keeps what parts of their attention fall on which tiles.
+type HeadWatch struct{ layers []*watched }
 
-// watchEvery is which rows are watched: as often as the least of Lags.
+// watchEvery is which rows are watched: as often as the least of HeadLags.
 const watchEvery = 2
 
 // Plan returns a plan with it.
-func (w *Watch) Plan(p attention.Plan) (attention.Plan, error) {
+func (w *HeadWatch) Plan(p attention.Plan) (attention.Plan, error) {
 	p.Layers = slices.Clone(p.Layers)
 	w.layers = nil
 	for _, i := range p.WideLayers() {

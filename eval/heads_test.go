@@ -39,7 +39,7 @@ func TestHeadsMeasure(t *testing.T) {
 		heads = append(heads, h.measure(l, i))
 	}
 	still, fast, slow := heads[0], heads[1], heads[2]
-	if still.Every != 32 || still.Lost != [len(Lags)]float64{} || still.Reads > 0.25 || still.Layer != 7 {
+	if still.Every != 32 || still.Lost != [len(HeadLags)]float64{} || still.Reads > 0.25 || still.Layer != 7 {
 		t.Errorf("still: %+v", still)
 	}
 	if fast.Every != 1 || fast.Lost[0] < 0.4 {
@@ -70,8 +70,8 @@ func TestHeads(t *testing.T) {
 	}
 	var first []Head
 	for threads := 2; threads > 0; threads-- {
-		var watch Watch
-		m, err := godwit.Open(path, godwit.Options{Threads: threads, Change: watch.Plan})
+		var watch HeadWatch
+		m, err := godwit.Open(path, godwit.Options{Threads: threads, ChangePlan: watch.Plan})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +88,7 @@ func TestHeads(t *testing.T) {
 			t.Errorf("%+v", heads)
 		}
 		for i, x := range heads {
-			if !(x.Reads > 0.2 && x.Reads <= 1 && x.Lost[0] > -0.01 && x.Lost[len(Lags)-1] < 0.5) {
+			if !(x.Reads > 0.2 && x.Reads <= 1 && x.Lost[0] > -0.01 && x.Lost[len(HeadLags)-1] < 0.5) {
 				t.Errorf("%+v", x)
 			}
 			if first != nil && first[i] != x {
@@ -106,7 +106,7 @@ func TestHeads(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var watch Watch
+	var watch HeadWatch
 	bounded := func(p attention.Plan) (attention.Plan, error) {
 		p, err := p.Edit("span=window(64)")
 		if err != nil {
@@ -114,7 +114,7 @@ func TestHeads(t *testing.T) {
 		}
 		return watch.Plan(p)
 	}
-	m, err := godwit.Open(path, godwit.Options{Change: bounded})
+	m, err := godwit.Open(path, godwit.Options{ChangePlan: bounded})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -132,9 +132,8 @@ func (o Stream) text(m *godwit.Model) (text []int32, asks []streamAsk, err error
 	a := asker{m: m}
 	longest := 0
 	for i, depth := range o.Depths {
-		f, name, value := facts[forms[i]], people[names[i]], 0
-		lead := fmt.Sprintf(f.lead, name)
-		value = rng.IntN(len(f.values))
+		f, name := facts[forms[i]], people[names[i]]
+		lead, value := fmt.Sprintf(f.lead, name), rng.IntN(len(f.values))
 		parts = append(parts, insert{depth, lead + " " + f.values[value] + f.end})
 		q := streamAsk{Question: Question{Needle, depth, fmt.Sprintf(f.ask, name), lead, " " + f.values[value]}}
 		for j := range f.values {
@@ -156,30 +155,26 @@ func (o Stream) text(m *godwit.Model) (text []int32, asks []streamAsk, err error
 	if room < streamParts {
 		return nil, nil, fmt.Errorf("stream: %d tokens: %w", o.Tokens, ErrShort)
 	}
-	var all strings.Builder
-	for all.Len() < room { // a token has some bytes
-		before := all.Len()
-		for _, b := range o.Books {
-			all.WriteString(b.Text + "\n")
-		}
-		if all.Len() == before+len(o.Books) {
-			return nil, nil, fmt.Errorf("stream: the books are empty: %w", ErrShort)
-		}
+	var books strings.Builder
+	for _, b := range o.Books {
+		books.WriteString(b.Text + "\n")
 	}
-	for {
-		ids, err := m.Tokenize(all.String(), false)
-		if err != nil {
+	whole := books.String()
+	if strings.TrimSpace(whole) == "" {
+		return nil, nil, fmt.Errorf("stream: the books are empty: %w", ErrShort)
+	}
+	for whole = strings.Repeat(whole, room/len(whole)+1); ; whole += whole { // a token has some bytes, mostly
+		if text, err = m.Tokenize(whole, false); err != nil {
 			return nil, nil, err
 		}
-		if len(ids) < room {
-			all.WriteString(all.String())
-			continue
+		if len(text) >= room {
+			break
 		}
-		// The facts go where they belong in what will be left, and what is left then ends at a token.
-		whole := all.String()
-		if ids, err = m.Tokenize(bury(whole[:wholeRune(whole, int(float64(len(whole))*float64(room)/float64(len(ids))))], parts), false); err != nil {
-			return nil, nil, err
-		}
-		return slices.Clone(ids[:min(room, len(ids))]), asks, nil
 	}
+	// The facts go where they belong in what will be left, and what is left then ends at a token.
+	left := wholeRune(whole, int(float64(len(whole))*float64(room)/float64(len(text))))
+	if text, err = m.Tokenize(bury(whole[:left], parts), false); err != nil {
+		return nil, nil, err
+	}
+	return slices.Clone(text[:min(room, len(text))]), asks, nil
 }

@@ -41,9 +41,9 @@ type Options struct {
 	// Results are the same to the bit.
 	Spill string
 
-	// Change returns the plan to use in place of what Plan has made of the model's own; nil: that one. Parts of a plan that have no text, as a
+	// ChangePlan returns the plan to use in place of what Plan has made of the model's own; nil: that one. Parts of a plan that have no text, as a
 	// Selector of the caller's, enter here.
-	Change func(attention.Plan) (attention.Plan, error)
+	ChangePlan func(attention.Plan) (attention.Plan, error)
 
 	Bases string // file of bases for plans with codecs that need them (compress.Bases writes it); "": none
 
@@ -150,8 +150,8 @@ func build(files []*mmap.File, o Options) (m *Model, err error) {
 				return p, err
 			}
 		}
-		if o.Change != nil {
-			return o.Change(p)
+		if o.ChangePlan != nil {
+			return o.ChangePlan(p)
 		}
 		return p, nil
 	}

@@ -359,6 +359,7 @@ func (s *Session) goBack(ctx context.Context, n int, progress Progress) error {
 	from := s.whole(n / tileRows * tileRows)
 	if from > 0 && s.back(from) == nil {
 		s.tokens = s.tokens[:from]
+		s.ahead.look.forget(from) // what follows may be cancelled
 	} else if from, err = s.resume(n); err != nil {
 		return fmt.Errorf("rewind: %w", err)
 	}

@@ -208,7 +208,7 @@ func (a *app) openChanged(path, plan string, change func(attention.Plan) (attent
 	if err != nil {
 		return nil, err
 	}
-	o := godwit.Options{Plan: plan, Change: change, Threads: a.threads, Memory: memory, Spill: a.spill, Bases: a.bases}
+	o := godwit.Options{Plan: plan, ChangePlan: change, Threads: a.threads, Memory: memory, Spill: a.spill, Bases: a.bases}
 	if o.Threads == 0 {
 		o.Threads = godwit.ThreadsMeasured
 	}

@@ -86,7 +86,7 @@ func (a *app) heads(ctx context.Context, name string, o *headsFlags) error {
 	if err != nil {
 		return err
 	}
-	watch := &eval.Watch{}
+	watch := &eval.HeadWatch{}
 	m, err := a.openChanged(path, a.plan, watch.Plan)
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func (a *app) heads(ctx context.Context, name string, o *headsFlags) error {
 	case err != nil:
 		return err
 	}
-	r := headsJSON{Model: name, Ctx: o.Context, P: o.P, Most: o.Most, Lags: eval.Lags[:], Took: time.Since(start).Seconds(), Edits: o.Edits(heads)}
+	r := headsJSON{Model: name, Ctx: o.Context, P: o.P, Most: o.Most, Lags: eval.HeadLags[:], Took: time.Since(start).Seconds(), Edits: o.Edits(heads)}
 	for _, h := range heads {
 		r.Heads = append(r.Heads, headJSON{h.Layer, h.Head, h.Reads, h.Lost[:], h.Every})
 		if h.Every == 1 {

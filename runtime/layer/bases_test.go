@@ -156,15 +156,7 @@ func TestFingerprint(t *testing.T) {
 		if err := w.Add(name, quant.F32, dims, gguf.Bytes(data)); err != nil {
 			t.Fatal(err)
 		}
-		var b bytes.Buffer
-		if _, err := w.WriteTo(&b); err != nil {
-			t.Fatal(err)
-		}
-		f, err := gguf.Parse(b.Bytes())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return Fingerprint(f)
+		return Fingerprint(parsed(t, w))
 	}
 	seen := map[string]bool{}
 	for _, p := range []string{file("a", []int{6}, 0), file("b", []int{6}, 0), file("a", []int{2, 3}, 0), file("a", []int{6}, 3)} {

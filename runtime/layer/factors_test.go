@@ -288,6 +288,12 @@ func written(t *testing.T, tensors map[string][]int) *gguf.File {
 			t.Fatal(err)
 		}
 	}
+	return parsed(t, &w)
+}
+
+// parsed is what a writer writes.
+func parsed(t *testing.T, w *gguf.Writer) *gguf.File {
+	t.Helper()
 	var b bytes.Buffer
 	if _, err := w.WriteTo(&b); err != nil {
 		t.Fatal(err)
