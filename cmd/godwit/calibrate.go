@@ -75,24 +75,10 @@ func (a *app) calibrate(ctx context.Context, name, file, out string, tokens, win
 	if o.Calibration, err = windows(path, text, window, tokens); err != nil {
 		return err
 	}
-	var b *bar
-	stage := compress.Stage("")
-	o.Progress = func(s compress.Stage, done, total int64) {
-		if s != stage {
-			if b != nil {
-				b.done()
-			}
-			b, stage = a.bar(string(s), false), s
-			if s == compress.Fitting {
-				b.unit = "layers"
-			}
-		}
-		b.set(done, total)
-	}
+	var done func()
+	o.Progress, done = a.stages(map[compress.Stage]string{compress.Fitting: "layers"})
 	r, err := compress.Bases(ctx, path, out, o)
-	if b != nil {
-		b.done()
-	}
+	done()
 	if errors.Is(err, compress.ErrOptions) {
 		return usageError{err}
 	}

@@ -163,24 +163,10 @@ func (a *app) compress(ctx context.Context, name string, k *compression) error {
 			tokens += len(w)
 		}
 	}
-	var b *bar
-	stage := compress.Stage("")
-	k.o.Progress = func(s compress.Stage, done, total int64) {
-		if s != stage {
-			if b != nil {
-				b.done()
-			}
-			b, stage = a.bar(string(s), s == compress.Writing), s
-			if s == compress.Factorising {
-				b.unit = "weights"
-			}
-		}
-		b.set(done, total)
-	}
+	var done func()
+	k.o.Progress, done = a.stages(map[compress.Stage]string{compress.Factorising: "weights"})
 	r, err := compress.File(ctx, path, k.out, k.o)
-	if b != nil {
-		b.done()
-	}
+	done()
 	if errors.Is(err, compress.ErrOptions) {
 		return usageError{err}
 	}
@@ -250,4 +236,27 @@ func (a *app) compressed(in, out string, tokens int, r compress.Result) error {
 	a.note("%s: %s, %s, %d weights factorised%s in %s, %d kept, %s instead of %s", out, r.Arch, r.Solver, len(r.Weights), ranks, r.Type,
 		r.Kept, size(r.Bytes), size(r.Source))
 	return nil
+}
+
+// stages shows a bar for each stage of a job of package compress, which counts what units says, or tokens, and bytes when it writes; done
+// ends the last one.
+func (a *app) stages(units map[compress.Stage]string) (progress func(s compress.Stage, n, total int64), done func()) {
+	var b *bar
+	stage := compress.Stage("")
+	done = func() {
+		if b != nil {
+			b.done()
+		}
+	}
+	progress = func(s compress.Stage, n, total int64) {
+		if s != stage {
+			done()
+			b, stage = a.bar(string(s), s == compress.Writing), s
+			if unit := units[s]; unit != "" {
+				b.unit = unit
+			}
+		}
+		b.set(n, total)
+	}
+	return progress, done
 }
