@@ -23,7 +23,7 @@ func TestEvalStream(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 	}
-	if err := json.Unmarshal([]byte(must(t, "", append(args, "-t", "1", "--memory", "40MB")...).out), &again); err != nil {
+	if err := json.Unmarshal([]byte(must(t, "", append(args, "-t", "1", "--memory", "400MB")...).out), &again); err != nil {
 		t.Fatal(err)
 	}
 	for i, f := range r.Facts {
