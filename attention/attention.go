@@ -221,7 +221,7 @@ type Layer struct {
 	Value  Codec       // nil: f16
 	Near   Span        // rows that queries read from a second store, in f16; nil: what Far or a codec usually has, else none
 	Far    Far         // positions of rows that are not near; nil: their own
-	Layout Layout      // nil: folded with a Fold that lets go of tokens, kept with a Keep, ring when the span is bounded, else grow
+	Layout Layout      // nil: folded with a Fold that lets go of tokens, kept with a Keep, mixed when some heads see less than others, ring when the span is bounded, else grow
 	Select []Selector  // one, or one for each KV head, of which nil reads all that a query may see; empty: all heads do
 	Keep   Keeper      // nil: nothing is forgotten that the span sees
 	Fold   Fold        // nil: no rows stand for others
@@ -270,6 +270,19 @@ func reach(spans []Span) Reach {
 	return r
 }
 
+// differs reports whether spans of the KV heads reach differently far, and none that is bounded has a selector, which needs all rows.
+func (l Layer) differs() bool {
+	some := false
+	for h, span := range l.Span {
+		r := reach([]Span{span})
+		some = some || r != reach(l.Span[:1])
+		if n := len(l.Select); n > 0 && r.Bounded && l.Select[h%n] != nil {
+			return false
+		}
+	}
+	return some
+}
+
 // filled returns the layer with every part named.
 func (l Layer) filled() Layer {
 	if len(l.Span) == 0 {
@@ -293,6 +306,8 @@ func (l Layer) filled() Layer {
 			l.Layout = Folded{}
 		case l.Keep != nil:
 			l.Layout = Kept{}
+		case l.differs():
+			l.Layout = Mixed{}
 		case l.reach().Bounded:
 			l.Layout = Ring{}
 		}

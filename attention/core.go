@@ -11,9 +11,11 @@ import (
 // Core is an attention layer ready to run: immutable, shared by all sessions.
 type Core struct {
 	layer   Layer
-	grows   bool // every row has a slot of its own
 	shape   Shape
 	reach   Reach
+	growing bool         // on the first shelf every row has a slot of its own
+	shelves []shelf      // what sessions have, without places
+	homes   []home       // [KVHeads] where the rows of a head are
 	pos     Positioner   // nil: none
 	ids     Numbers      // nil: a row's position is its own
 	bias    Biaser       // nil: none
@@ -84,7 +86,7 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 		return clash(spanText(l.Span), sh, fmt.Errorf("%d spans for %d KV heads", n, sh.KVHeads))
 	}
 	if p, err := l.place(c.reach, 1<<30, 1); err == nil {
-		c.grows = p.Slots() == tiles(1<<30)
+		c.growing = p.Slots() == tiles(1<<30)
 	} else {
 		if l.parted() != nil {
 			return clash(l.Layout, l.Fold, err)
@@ -94,6 +96,7 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 			return clash(l.Layout, spanText(l.Span), err)
 		}
 	}
+	c.makeShelves()
 	var err error
 	if c.pos, err = l.Pos.Fit(sh.Dim); err != nil {
 		return clash(l.Pos, sh, err)
@@ -135,8 +138,10 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 	if c.sel, err = l.selection(sh); err != nil {
 		return clash(selectText(l.Select), sh, err)
 	}
-	if _, ok := l.Layout.(Grow); c.sel != nil && !ok {
-		return clash(selectText(l.Select), l.Layout, errors.New("what a query passes over has to stay for others"))
+	for h, sel := range c.sel {
+		if sel != nil && !c.grows(h) {
+			return clash(selectText(l.Select), l.Layout, fmt.Errorf("what a query passes over has to stay for others, and of KV head %d it does not", h))
+		}
 	}
 	if a, b, err := c.makeNear(); err != nil {
 		return clash(a, b, err)

@@ -196,7 +196,7 @@ func (s *state) parts(j job, at *seq.Step) error {
 	for done := 0; done < at.N; {
 		n := min(at.N-done, p.step)
 		tokens, _ := p.passed(at.First + done + n)
-		s.low = max(s.low, tokens-p.ring)
+		s.shelves[0].low = max(s.shelves[0].low, tokens-p.ring)
 		if err := s.piece(j, at, done, n); err != nil {
 			return err
 		}
@@ -214,10 +214,11 @@ func (s *state) unfold(n int) error {
 		unit, _ := p.of(n)
 		need = min(tokens, max(0, unit-p.back)*p.Unit)
 	}
-	if need < min(s.low, tokens) {
+	low := &s.shelves[0].low
+	if need < min(*low, tokens) {
 		return fmt.Errorf("attention layer %d: token %d behind the first is needed at row %d: %w", s.core.shape.Layer, need, n, seq.ErrRewind)
 	}
-	s.low, s.n = min(s.low, tokens), n
+	*low, s.n = min(*low, tokens), n
 	return nil
 }
 

@@ -185,8 +185,8 @@ func TestKeptMemory(t *testing.T) {
 			}
 		}
 		s := r.st.(*state)
-		if b := r.c.Bytes(&seq.Env{MaxLen: rows, MaxChunk: 500}); b != tiles+own || int64(len(s.mem)+len(s.near)) != b || s.Bytes() != b {
-			t.Errorf("%s: Bytes says %d, %d are taken and %d told, want %d", f.text, b, len(s.mem)+len(s.near), s.Bytes(), tiles+own)
+		if b := r.c.Bytes(&seq.Env{MaxLen: rows, MaxChunk: 500}); b != tiles+own || int64(len(s.shelves[0].mem)+len(s.near.mem)) != b || s.Bytes() != b {
+			t.Errorf("%s: Bytes says %d, %d are taken and %d told, want %d", f.text, b, len(s.shelves[0].mem)+len(s.near.mem), s.Bytes(), tiles+own)
 		}
 	}
 }

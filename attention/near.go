@@ -116,14 +116,14 @@ func (j *job) stage() {
 	if j.staged = nil; c.near == nil || j.at.N <= nearSlack {
 		return
 	}
-	kept, _ := s.nearAt.Held(0)
+	kept, _ := s.near.place.Held(0)
 	back := int(c.nearReach().Back)
 	j.stageAt = max(kept, (j.at.First-back+1)/Tile)
 	j.stageAt = min(j.stageAt, max(kept, j.at.First/Tile))
 	j.staged = seq.Take[byte](j.at.Mem, c.staging(j.at.N))
 	for t := j.stageAt; t < tiles(j.at.First); t++ {
 		for h := range c.shape.KVHeads {
-			key, value := s.in(s.near, c.near, s.nearAt, t, h)
+			key, value := s.near.tile(c.near, t, h)
 			toKey, toValue := s.nearTile(t, h)
 			copy(toKey, key)
 			copy(toValue, value)
@@ -143,16 +143,16 @@ func (j *job) unstage() {
 	if j.staged == nil {
 		return
 	}
-	_, from := s.nearAt.Held(tiles(s.n) - 1)
+	_, from := s.near.place.Held(tiles(s.n) - 1)
 	for t := max(from, j.stageAt); t < tiles(s.n); t++ {
 		for h := range c.shape.KVHeads {
 			key, value := s.nearTile(t, h)
-			toKey, toValue := s.in(s.near, c.near, s.nearAt, t, h)
+			toKey, toValue := s.near.tile(c.near, t, h)
 			copy(toKey, key)
 			copy(toValue, value)
 		}
 	}
-	s.nearLow = max(s.nearLow, from*Tile)
+	s.near.extend(s.n)
 	j.staged = nil
 }
 
@@ -160,7 +160,7 @@ func (j *job) unstage() {
 func (s *state) nearTile(t, head int) (key, value []byte) {
 	c, j := s.core, &s.job
 	if j.staged == nil || t < j.stageAt {
-		return s.in(s.near, c.near, s.nearAt, t, head)
+		return s.near.tile(c.near, t, head)
 	}
 	ks, vs := c.near.key.Size(), c.near.value.Size()
 	b := j.staged[((t-j.stageAt)*c.shape.KVHeads+head)*(ks+vs):]

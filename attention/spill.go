@@ -22,11 +22,12 @@ func (s *state) spilled(j job, at *seq.Step) error {
 	if err := s.run(j, at); err != nil {
 		return err
 	}
-	done := s.n / (block * Tile) * block * c.slot(&c.coded)
+	first := &s.shelves[0]
+	done := first.size(s.n/(block*Tile)*block, &c.coded)
 	if s.n == s.maxLen {
-		done = len(s.mem)
+		done = len(first.mem)
 	}
-	if err := s.spill.Ran(s.upTo(tiles(s.n)), done, at.N*c.slot(&c.coded)/Tile); err != nil {
+	if err := s.spill.Ran(s.upTo(tiles(s.n)), done, first.size(at.N, &c.coded)/Tile); err != nil {
 		return fmt.Errorf("attention layer %d: %w", c.shape.Layer, err)
 	}
 	if index > 0 {
@@ -40,8 +41,8 @@ func (s *state) spilled(j job, at *seq.Step) error {
 
 // upTo is the bytes of the blocks of the first n tiles.
 func (s *state) upTo(n int) int {
-	slots := min((n+block-1)/block*block, s.place.Slots())
-	return slots * s.core.slot(&s.core.coded)
+	first := &s.shelves[0]
+	return first.size(min((n+block-1)/block*block, first.place.Slots()), &s.core.coded)
 }
 
 // Fetch implements seq.Fetcher: what the last choice that few rows go by has, where choices hold for several rows. From a cold file a
@@ -62,13 +63,12 @@ func (s *state) Fetch(at *seq.Step) {
 
 // want has the chosen ones of tiles [0, last] of a KV head fetched, those that lie together at once.
 func (s *state) want(head int, choice []uint64, last int) {
-	size := s.core.key.Size() + s.core.value.Size()
+	c, sh, at := s.core, &s.shelves[0], s.core.homes[head].at
+	size := c.key.Size() + c.value.Size()
 	for t := nextBit(choice, 0); t >= 0 && t <= last; t = nextBit(choice, t) {
-		first := t / block * block
-		held := min(block, s.place.Slots()-first)
-		off := first*s.core.slot(&s.core.coded) + (head*held+t-first)*size
-		n := 0
-		for t < first+held && has(choice, t) {
+		end := min(t/block*block+block, sh.place.Slots())
+		off, n := sh.offset(&c.coded, t, at), 0
+		for t < end && has(choice, t) {
 			t, n = t+1, n+1
 		}
 		s.spill.Want(off, n*size)

@@ -12,17 +12,14 @@ import (
 type state struct {
 	core       *Core
 	n          int // rows held
-	low        int // a ring has overwritten the rows before this one, except those it keeps for good
-	nearLow    int // the same of the near store
 	high       int // most rows ever held
 	maxLen     int
 	maxChunk   int
-	place      Placement
-	nearAt     Placement // nil: there is no near store
-	near       []byte    // [Slots/block, KVHeads, block] tiles of the near store, as in mem
+	shelves    []shelf   // tiles of all rows
+	near       shelf     // those of the near store; place nil: there is none
+	place      Placement // of places
 	places     []seq.Pos // [Slots, Tile] positions of keys; only for biases
-	mem        []byte    // [Slots/block, KVHeads, block] tiles of keys, each followed by its tile of values; the last block may be short
-	spill      seq.Spill // where mem is; nil: in memory
+	spill      seq.Spill // where the first shelf is; nil: in memory
 	index      []byte    // [panels, KVHeads, vectors, width, panel] halves: what the selector knows of complete tiles
 	choices    []choices // [KVHeads] what rows that others go by have chosen, the last ones
 	indexSpill seq.Spill // where index is; nil: in memory
@@ -41,7 +38,7 @@ func (c *Core) NewState(env *seq.Env) (seq.State, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &state{core: c, maxLen: maxLen, maxChunk: maxChunk, place: size.place, nearAt: size.nearAt}
+	s := &state{core: c, maxLen: maxLen, maxChunk: maxChunk, place: size.place, shelves: size.shelves, near: size.near}
 	alloc := func(n int) (b []byte) {
 		switch {
 		case err != nil || n == 0:
@@ -55,12 +52,14 @@ func (c *Core) NewState(env *seq.Env) (seq.State, error) {
 		return b
 	}
 	vectors, choices := c.indexSize(maxLen)
-	far := size.far
-	if c.grows && env.Spill != nil {
-		if s.mem, s.spill, err = env.Spill(size.far); err != nil {
-			return nil, fmt.Errorf("attention layer %d: %d bytes of cache: %w", c.shape.Layer, size.far, err)
+	inMemory := s.shelves
+	if c.growing && env.Spill != nil {
+		first := &s.shelves[0]
+		n := first.size(first.place.Slots(), &c.coded)
+		if first.mem, s.spill, err = env.Spill(n); err != nil {
+			return nil, fmt.Errorf("attention layer %d: %d bytes of cache: %w", c.shape.Layer, n, err)
 		}
-		far = 0
+		inMemory = s.shelves[1:]
 		if vectors > 0 {
 			if s.index, s.indexSpill, err = env.Spill(vectors); err != nil {
 				return nil, fmt.Errorf("attention layer %d: %d bytes of what is known of tiles: %w", c.shape.Layer, vectors, err)
@@ -68,7 +67,11 @@ func (c *Core) NewState(env *seq.Env) (seq.State, error) {
 			vectors = 0
 		}
 	}
-	mem := alloc(far + size.marks + size.near + size.kept)
+	own := 0
+	for i := range inMemory {
+		own += inMemory[i].size(inMemory[i].place.Slots(), &c.coded)
+	}
+	mem := alloc(own + size.marks + size.close + size.kept)
 	if vectors > 0 {
 		s.index = alloc(vectors)
 	}
@@ -77,15 +80,19 @@ func (c *Core) NewState(env *seq.Env) (seq.State, error) {
 		return nil, err
 	}
 	s.choices = c.newChoices(bits, maxLen)
-	if s.spill == nil {
-		s.mem, mem = mem[:far], mem[far:]
+	take := func(n int) (b []byte) {
+		b, mem = mem[:n:n], mem[n:]
+		return b
+	}
+	for i := range inMemory {
+		inMemory[i].mem = take(inMemory[i].size(inMemory[i].place.Slots(), &c.coded))
 	}
 	if c.bias != nil {
-		s.places = floats[seq.Pos](mem[:size.marks])
+		s.places = floats[seq.Pos](take(size.marks))
 	}
-	s.near = mem[size.marks:]
+	s.near.mem = take(size.close)
 	if size.kept > 0 {
-		s.kept = c.newKept(s.near[size.near:], maxLen)
+		s.kept = c.newKept(mem, maxLen)
 	}
 	return s, nil
 }
@@ -98,21 +105,22 @@ func (c *Core) Bytes(env *seq.Env) int64 {
 	}
 	maxLen, _ := limits(env)
 	vectors, choices := c.indexSize(maxLen)
-	return int64(size.far + size.marks + size.near + size.kept + vectors + choices)
+	return int64(size.far + size.marks + size.close + size.kept + vectors + choices)
 }
 
-// Spilled returns the part of Bytes that a session with Env.Spill has in its file: the tiles of a layer that keeps every row where it
+// Spilled returns the part of Bytes that a session with Env.Spill has in its file: the tiles of heads that keep every row where it
 // was written. What is overwritten again and again, as in a ring, stays in memory.
 func (c *Core) Spilled(env *seq.Env) int64 {
 	size, err := c.size(env)
-	if err != nil || !c.grows {
+	if err != nil || !c.growing {
 		return 0
 	}
+	tiles := size.shelves[0].size(size.shelves[0].place.Slots(), &c.coded)
 	vectors, _ := c.indexSize(env.MaxLen)
 	if vectors > 0 { // each begins with a page, of 64 KiB at most
-		return int64((size.far+1<<16-1)>>16<<16 + vectors)
+		return int64((tiles+1<<16-1)>>16<<16 + vectors)
 	}
-	return int64(size.far)
+	return int64(tiles)
 }
 
 func limits(env *seq.Env) (maxLen, maxChunk int) {
@@ -124,10 +132,13 @@ func limits(env *seq.Env) (maxLen, maxChunk int) {
 
 // sizes are where a session's tiles live and the bytes that they take.
 type sizes struct {
-	place, nearAt Placement
-	far, near     int
-	marks         int // positions of keys
-	kept          int // what a keeper knows of its rows
+	shelves []shelf
+	near    shelf
+	place   Placement // of positions
+	far     int       // bytes of shelves
+	close   int       // of the near store
+	marks   int       // of positions of keys
+	kept    int       // of what a keeper knows of its rows
 }
 
 func (c *Core) size(env *seq.Env) (s sizes, err error) {
@@ -138,15 +149,22 @@ func (c *Core) size(env *seq.Env) (s sizes, err error) {
 	if s.place, err = c.layer.place(c.reach, maxLen, maxChunk); err != nil {
 		return s, fmt.Errorf("attention layer %d: %s: %w", c.shape.Layer, c.layer.Layout, err)
 	}
-	fits := false
-	if _, fits = product(s.place.Slots(), c.slot(&c.coded)+c.marks()); fits {
-		s.far, s.marks = s.place.Slots()*c.slot(&c.coded), s.place.Slots()*c.marks()
+	if s.shelves, err = c.newShelves(maxLen, maxChunk); err != nil {
+		return s, fmt.Errorf("attention layer %d: %s: %w", c.shape.Layer, c.layer.Layout, err)
+	}
+	_, fits := product(s.place.Slots(), c.slot(&c.coded)+c.marks()) // no shelf has more slots
+	if fits {
+		for i := range s.shelves {
+			s.far += s.shelves[i].size(s.shelves[i].place.Slots(), &c.coded)
+		}
+		s.marks = s.place.Slots() * c.marks()
 	}
 	if fits && c.near != nil {
-		if s.nearAt, err = (Ring{}).Place(c.nearReach(), maxLen, min(maxChunk, nearSlack)); err != nil {
+		s.near = shelf{reach: c.nearReach(), heads: c.shape.KVHeads}
+		if s.near.place, err = (Ring{}).Place(s.near.reach, maxLen, min(maxChunk, nearSlack)); err != nil {
 			return s, fmt.Errorf("attention layer %d: near rows: %w", c.shape.Layer, err)
 		}
-		s.near, fits = product(s.nearAt.Slots(), c.slot(c.near))
+		s.close, fits = product(s.near.place.Slots(), c.slot(c.near))
 	}
 	if !fits {
 		return s, fmt.Errorf("attention layer %d: a cache of %d rows is too large", c.shape.Layer, maxLen)
@@ -172,24 +190,15 @@ func (c *Core) marks() int {
 	return Tile * 4
 }
 
-// tile returns the stored keys and values of a KV head in a tile. A worker reads a block of one head at a time: where that is
-// one piece of memory, it arrives twice as fast as from between the tiles of other heads (21 and 12 GB/s on a Zen 4).
+// tile returns the stored keys and values of a KV head in a tile.
 func (s *state) tile(t, head int) (key, value []byte) {
 	if s.kept != nil && s.kept.pages != nil {
 		ks, vs := s.core.key.Size(), s.core.value.Size()
-		b := s.mem[int(s.kept.pages[head*s.kept.per+t])*(ks+vs):]
+		b := s.shelves[0].mem[int(s.kept.pages[head*s.kept.per+t])*(ks+vs):]
 		return b[:ks:ks], b[ks:][:vs:vs]
 	}
-	return s.in(s.mem, &s.core.coded, s.place, t, head)
-}
-
-// in is tile of one of the stores.
-func (s *state) in(mem []byte, d *coded, place Placement, t, head int) (key, value []byte) {
-	ks, vs := d.key.Size(), d.value.Size()
-	slot := place.Slot(t)
-	first := slot / block * block
-	b := mem[first*s.core.slot(d)+(head*min(block, place.Slots()-first)+slot-first)*(ks+vs):]
-	return b[:ks:ks], b[ks:][:vs:vs]
+	at := s.core.homes[head]
+	return s.shelves[at.shelf].tile(&s.core.coded, t, at.at)
 }
 
 // Len implements seq.State.
@@ -197,19 +206,24 @@ func (s *state) Len() int { return s.n }
 
 // Bytes implements seq.State: the tiles that were ever used.
 func (s *state) Bytes() int64 {
-	slots := min(tiles(s.high), s.place.Slots())
-	if p := s.core.fold; p != nil {
+	c := s.core
+	slots := tiles(s.high)
+	if p := c.fold; p != nil {
 		ring, stay := p.used(s.high)
 		slots = tiles(ring) + tiles(stay)
 	}
-	n := int64(slots) * int64(s.core.slot(&s.core.coded)+s.core.marks())
-	if s.nearAt != nil {
-		n += int64(min(tiles(s.high), s.nearAt.Slots())) * int64(s.core.slot(s.core.near))
+	n := int64(min(slots, s.place.Slots()) * c.marks())
+	for i := range s.shelves {
+		sh := &s.shelves[i]
+		n += int64(sh.size(min(slots, sh.place.Slots()), &c.coded))
+	}
+	if c.near != nil {
+		n += int64(s.near.size(min(tiles(s.high), s.near.place.Slots()), c.near))
 	}
 	if s.kept != nil {
-		n += int64(s.core.keptBytes(s.maxLen))
+		n += int64(c.keptBytes(s.maxLen))
 	}
-	vectors, choices := s.core.indexSize(s.high)
+	vectors, choices := c.indexSize(s.high)
 	return n + int64(vectors+choices)
 }
 
@@ -228,45 +242,42 @@ func (s *state) Rewind(n int) error {
 	if s.core.fold != nil {
 		return s.unfold(n)
 	}
-	need := needed(s.place, s.core.reach, n)
-	lost := need < min(s.low, n)
 	if n < s.n && !s.goesOn(n) {
 		return fmt.Errorf("attention layer %d: what row %d goes by is not kept: %w", s.core.shape.Layer, n, seq.ErrRewind)
 	}
-	if s.nearAt != nil && !lost {
-		need = needed(s.nearAt, s.core.nearReach(), n)
-		if kept, _ := s.nearAt.Held(0); n/Tile >= kept {
-			need = min(need, n/Tile*Tile) // the last tile will be sealed
-		}
-		lost = need < min(s.nearLow, n)
+	all := s.shelves
+	if s.core.near != nil {
+		all = append(all[:len(all):len(all)], s.near)
 	}
-	if lost {
-		return fmt.Errorf("attention layer %d: row %d is needed at row %d: %w", s.core.shape.Layer, need, n, seq.ErrRewind)
+	for i := range all {
+		need := all[i].needs(n)
+		if i == len(s.shelves) {
+			if kept, _ := s.near.place.Held(0); n/Tile >= kept {
+				need = min(need, n/Tile*Tile) // the last tile will be sealed
+			}
+		}
+		if need < min(all[i].low, n) {
+			return fmt.Errorf("attention layer %d: row %d is needed at row %d: %w", s.core.shape.Layer, need, n, seq.ErrRewind)
+		}
 	}
 	for h := range s.choices {
 		s.choices[h].forget(n)
 	}
-	s.low, s.nearLow = min(s.low, n), min(s.nearLow, n)
+	for i := range s.shelves {
+		s.shelves[i].low = min(s.shelves[i].low, n)
+	}
+	s.near.low = min(s.near.low, n)
 	s.n = n
 	return nil
 }
 
-// needed returns the first row that must be there for the query at n, beyond those that are kept for good.
-func needed(place Placement, r Reach, n int) int {
-	kept, _ := place.Held(0)
-	if !r.Bounded {
-		return kept * Tile
-	}
-	return max(kept*Tile, n-int(r.Back)+1)
-}
-
 // extend makes room for the rows up to n, before they are stored.
 func (s *state) extend(n int) {
-	_, from := s.place.Held(tiles(n) - 1)
-	s.low = max(s.low, from*Tile)
-	if s.nearAt != nil && n-s.n <= nearSlack { // else unstage does it
-		_, from = s.nearAt.Held(tiles(n) - 1)
-		s.nearLow = max(s.nearLow, from*Tile)
+	for i := range s.shelves {
+		s.shelves[i].extend(n)
+	}
+	if s.core.near != nil && n-s.n <= nearSlack { // else unstage does it
+		s.near.extend(n)
 	}
 	s.n, s.high = n, max(s.high, n)
 }

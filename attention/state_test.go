@@ -40,8 +40,8 @@ func TestRingMemory(t *testing.T) {
 		if full == 0 || full > c.tiles*Tile+c.chunk {
 			t.Errorf("%s by %d: %d bytes after %d rows, full at row %d; want %d", c.span, c.chunk, r.st.Bytes(), rows, full, size)
 		}
-		if b := r.c.Bytes(&seq.Env{MaxLen: rows, MaxChunk: c.chunk}); b != size || len(r.st.(*state).mem) != int(size) {
-			t.Errorf("%s by %d: Bytes says %d, %d were taken, want %d", c.span, c.chunk, b, len(r.st.(*state).mem), size)
+		if b := r.c.Bytes(&seq.Env{MaxLen: rows, MaxChunk: c.chunk}); b != size || len(r.st.(*state).shelves[0].mem) != int(size) {
+			t.Errorf("%s by %d: Bytes says %d, %d were taken, want %d", c.span, c.chunk, b, len(r.st.(*state).shelves[0].mem), size)
 		}
 		g := newFixture(t, "span="+c.span+" layout=grow kv=f16", sh, rows, 1).runner(t, rows, 100)
 		if err := g.all(steps{100}.cut(rows)); err != nil {

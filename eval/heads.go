@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/godwit-ai/godwit"
@@ -139,8 +138,7 @@ func (h Heads) choose(shares []float32) []bool {
 
 // Edits is the plan that follows: as many rows of a head go by one choice as can.
 func (h Heads) Edits(heads []Head) string {
-	var texts []string // of layers, in order
-	var layers [][]int
+	var list layerTexts
 	for i := 0; i < len(heads); {
 		l := heads[i].Layer
 		var names []string
@@ -151,26 +149,12 @@ func (h Heads) Edits(heads []Head) string {
 			}
 			names = append(names, name)
 		}
-		text := names[0]
-		if len(slices.Compact(slices.Clone(names))) > 1 {
-			text = "[" + strings.Join(names, ",") + "]"
-		}
-		if k := slices.Index(texts, text); k >= 0 {
-			layers[k] = append(layers[k], l)
-		} else {
-			texts, layers = append(texts, text), append(layers, []int{l})
-		}
+		list.add(l, names)
 	}
-	var groups []string
-	for i, text := range texts {
-		if text != "all" {
-			groups = append(groups, attention.LayerRanges(layers[i])+": select="+text)
-		}
-	}
-	return strings.Join(groups, "; ")
+	return list.edits("select", "all")
 }
 
-// HeadWatch is a selector for all layers that see everything: it reads all, and keeps what parts of their attention fall on which tiles.
+// HeadWatch is a selector for all heads that see everything: it reads all, and keeps what parts of their attention fall on which tiles.
 type HeadWatch struct{ layers []*watched }
 
 // watchEvery is which rows are watched: as often as the least of HeadLags.
@@ -183,6 +167,15 @@ func (w *HeadWatch) Plan(p attention.Plan) (attention.Plan, error) {
 	for _, i := range p.WideLayers() {
 		l := &watched{layer: i}
 		p.Layers[i].Select = []attention.Selector{l}
+		if spans := p.Layers[i].Span; len(spans) > 1 {
+			l.heads = make([][][]float32, len(spans))
+			p.Layers[i].Select = make([]attention.Selector, len(spans))
+			for h, span := range spans {
+				if _, bounded := span.(attention.Reacher); !bounded {
+					p.Layers[i].Select[h] = l
+				}
+			}
+		}
 		w.layers = append(w.layers, l)
 	}
 	return p, nil

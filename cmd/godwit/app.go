@@ -194,13 +194,17 @@ func (a *app) openPlan(path, plan string) (*godwit.Model, error) {
 
 // openChanged is openPlan with a change of what the plan makes.
 func (a *app) openChanged(path, plan string, change func(attention.Plan) (attention.Plan, error)) (*godwit.Model, error) {
-	if file, ok := strings.CutPrefix(plan, "@"); ok {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return nil, usageError{fmt.Errorf("--plan: %w", err)}
+	parts := strings.Split(plan, ";")
+	for i, part := range parts {
+		if file, ok := strings.CutPrefix(strings.TrimSpace(part), "@"); ok {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				return nil, usageError{fmt.Errorf("--plan: %w", err)}
+			}
+			parts[i] = strings.TrimSpace(string(text))
 		}
-		plan = strings.TrimSpace(string(text))
 	}
+	plan = strings.Join(parts, ";")
 	if a.exact && plan == "" {
 		plan = "kv=f32"
 	}
