@@ -12,6 +12,7 @@ package attention
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/godwit-ai/godwit/internal/vec"
 	"github.com/godwit-ai/godwit/seq"
@@ -270,17 +271,9 @@ func reach(spans []Span) Reach {
 	return r
 }
 
-// differs reports whether spans of the KV heads reach differently far, and none that is bounded has a selector, which needs all rows.
+// differs reports whether spans of the KV heads reach differently far.
 func (l Layer) differs() bool {
-	some := false
-	for h, span := range l.Span {
-		r := reach([]Span{span})
-		some = some || r != reach(l.Span[:1])
-		if n := len(l.Select); n > 0 && r.Bounded && l.Select[h%n] != nil {
-			return false
-		}
-	}
-	return some
+	return slices.ContainsFunc(l.Span, func(s Span) bool { return reach([]Span{s}) != reach(l.Span[:1]) })
 }
 
 // filled returns the layer with every part named.

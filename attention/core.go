@@ -16,6 +16,7 @@ type Core struct {
 	growing bool         // on the first shelf every row has a slot of its own
 	shelves []shelf      // what sessions have, without places
 	homes   []home       // [KVHeads] where the rows of a head are
+	reaches []Reach      // [KVHeads] how far its span sees
 	pos     Positioner   // nil: none
 	ids     Numbers      // nil: a row's position is its own
 	bias    Biaser       // nil: none
@@ -139,8 +140,8 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 		return clash(selectText(l.Select), sh, err)
 	}
 	for h, sel := range c.sel {
-		if sel != nil && !c.grows(h) {
-			return clash(selectText(l.Select), l.Layout, fmt.Errorf("what a query passes over has to stay for others, and of KV head %d it does not", h))
+		if sel != nil && sel.vectors > 0 && !c.grows(h) {
+			return clash(selectText(l.Select), l.Layout, fmt.Errorf("what is known of the tiles of KV head %d would outlive them", h))
 		}
 	}
 	if a, b, err := c.makeNear(); err != nil {

@@ -184,9 +184,16 @@ func TestKeptMemory(t *testing.T) {
 				t.Errorf("%s: %d bytes at row %d, want at most %d", f.text, b, r.st.Len(), tiles+own)
 			}
 		}
-		s := r.st.(*state)
-		if b := r.c.Bytes(&seq.Env{MaxLen: rows, MaxChunk: 500}); b != tiles+own || int64(len(s.shelves[0].mem)+len(s.near.mem)) != b || s.Bytes() != b {
-			t.Errorf("%s: Bytes says %d, %d are taken and %d told, want %d", f.text, b, len(s.shelves[0].mem)+len(s.near.mem), s.Bytes(), tiles+own)
+		taken := int64(0)
+		env := &seq.Env{MaxLen: rows, MaxChunk: 500, Alloc: func(n int) ([]byte, error) {
+			taken += int64(n)
+			return make([]byte, n), nil
+		}}
+		if _, err := r.c.NewState(env); err != nil {
+			t.Fatal(err)
+		}
+		if b := r.c.Bytes(env); b != tiles+own || taken != b || r.st.Bytes() != b {
+			t.Errorf("%s: Bytes says %d, %d are taken and %d told, want %d", f.text, b, taken, r.st.Bytes(), tiles+own)
 		}
 	}
 }

@@ -109,6 +109,9 @@ func (j *job) choose() error {
 			return fmt.Errorf("attention layer %d: the choice of row %d is not kept", c.shape.Layer, row)
 		}
 		j.s.choices[h].put(row, s.Every, bits, true)
+		w := &j.s.work[0]
+		j.candidates(w, s, h, row)
+		j.count(w, bits, row, min(row+s.Every, j.s.n)-j.at.First)
 	}
 	batches, each := 0, 0 // of all heads, of the head with the most
 	for _, s := range c.sel {
@@ -206,7 +209,7 @@ func (j *job) pick(w *worker, head, batch int) {
 				w.keep(choice, share, lo, hi, k, sel)
 			}
 		}
-		j.count(w, choice, min(sel.Every, j.s.n-q))
+		j.count(w, choice, q, min(sel.Every, j.s.n-q))
 	}
 }
 
@@ -240,8 +243,9 @@ func (w *worker) count(lo, hi int) (n int) {
 	return n
 }
 
-// count adds a choice, which so many rows go by, to the statistics.
-func (j *job) count(w *worker, choice []uint64, rows int) {
+// count adds the choice of row q, by which so many rows go, to the statistics.
+func (j *job) count(w *worker, choice []uint64, q, rows int) {
+	w.sees += int64((q/Tile + 1) * rows)
 	next := 0
 	for _, r := range w.far.runs {
 		lo, hi := max(next, int(r.Lo)/Tile), tiles(int(r.Hi))
@@ -249,7 +253,6 @@ func (j *job) count(w *worker, choice []uint64, rows int) {
 			continue
 		}
 		next = hi
-		w.sees += int64((hi - lo) * rows)
 		for i := lo / 64; i*64 < hi; i++ {
 			b := choice[i]
 			if i == lo/64 {
@@ -263,13 +266,13 @@ func (j *job) count(w *worker, choice []uint64, rows int) {
 	}
 }
 
-// countAll adds the step's rows of a KV head without a selector, which read all.
+// countAll adds the step's rows of a KV head without a selector, which read all that they see.
 func (j *job) countAll(w *worker, head int) {
 	spans := j.s.core.layer.Span
 	for q := j.at.First; q < j.s.n; q++ {
 		w.far.runs = spans[head%len(spans)].Runs(w.far.runs[:0], seq.Pos(q), seq.Pos(q+1))
 		n := int64(w.count(0, q/Tile+1))
-		w.reads, w.sees = w.reads+n, w.sees+n
+		w.reads, w.sees = w.reads+n, w.sees+int64(q/Tile+1)
 	}
 }
 
@@ -317,7 +320,17 @@ func (j *job) exact(w *worker, head, q0, n, last int) {
 	}
 	rows, m := n*g, w.part.first(n*g)
 	s := w.s[:rows*Tile]
+	// What a bounded span does not see may be gone; a tile between has no logits.
+	r := c.reaches[head]
+	sees := func(t, q int) bool { return !r.Bounded || t*Tile < int(r.First) || (t+1)*Tile > q-int(r.Back)+1 }
 	for t := range last {
+		if !sees(t, q0) {
+			for r := range rows {
+				prod := w.prod[2*r*stride+t:]
+				prod[0], prod[stride] = minusInf, 0
+			}
+			continue
+		}
 		key, _ := j.s.tile(t, head)
 		j.products(w, &c.coded, w.q, s, key, 0, rows, Tile)
 		for i := 0; i < n && (c.layer.Score.Softcap != 0 || c.bias != nil); i++ {
@@ -334,7 +347,9 @@ func (j *job) exact(w *worker, head, q0, n, last int) {
 		vec.SoftTile(s, m.max, m.sum, m.f)
 		for r, sum := range m.sum {
 			prod := w.prod[2*r*stride+t:]
-			prod[0], prod[stride] = m.max[r], sum
+			if prod[0], prod[stride] = m.max[r], sum; !sees(t, q0+r/g*every) {
+				prod[0], prod[stride] = minusInf, 0 // whoever is asked beside it
+			}
 		}
 	}
 }
@@ -343,7 +358,7 @@ func (j *job) exact(w *worker, head, q0, n, last int) {
 func (w *worker) keep(choice []uint64, share []float32, lo, hi, k int, sel *selection) {
 	order := w.order[:0]
 	next := lo
-	sum, rest := float32(0), float32(0)
+	sum, rest := float32(0), float32(0) // of the candidates, of all that is seen
 	for _, r := range w.far.runs {
 		for t := max(next, int(r.Lo)/Tile); t < min(hi, tiles(int(r.Hi))); t++ {
 			order = append(order, math.Float32bits(share[t]))
@@ -352,9 +367,14 @@ func (w *worker) keep(choice []uint64, share []float32, lo, hi, k int, sel *sele
 		}
 	}
 	if sel.adapts() {
-		for _, x := range share {
-			rest += x
+		next = 0
+		for _, r := range w.far.runs {
+			for t := max(next, int(r.Lo)/Tile); t < min(len(share), tiles(int(r.Hi))); t++ {
+				rest += share[t]
+				next = t + 1
+			}
 		}
+		next = lo
 		// What is read in any case has its part already.
 		want := float32(sel.P)*rest - (rest - sum)
 		k = min(k, max(sel.Least, enough(order, want)))

@@ -14,7 +14,10 @@ type home struct{ shelf, at int }
 
 // makeShelves divides the KV heads by how far their spans reach. The first shelf is that of heads whose spans are not bounded, if there are any.
 func (c *Core) makeShelves() {
-	c.homes = make([]home, c.shape.KVHeads)
+	c.homes, c.reaches = make([]home, c.shape.KVHeads), make([]Reach, c.shape.KVHeads)
+	for h := range c.reaches {
+		c.reaches[h] = reach([]Span{c.layer.Span[h%len(c.layer.Span)]})
+	}
 	if _, ok := c.layer.Layout.(ByHead); !ok || len(c.layer.Span) == 1 {
 		for h := range c.homes {
 			c.homes[h].at = h
@@ -25,8 +28,7 @@ func (c *Core) makeShelves() {
 	if !c.reach.Bounded {
 		c.shelves = []shelf{{}}
 	}
-	for h, span := range c.layer.Span {
-		r := reach([]Span{span})
+	for h, r := range c.reaches {
 		i := 0
 		for i < len(c.shelves) && c.shelves[i].reach != r {
 			i++

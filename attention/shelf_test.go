@@ -66,19 +66,31 @@ func TestMixed(t *testing.T) {
 	}
 }
 
-// TestMixedSelects: a head in a ring has no selector, since what a query passes over would be gone; without a layout's name the heads keep
-// everything then.
+// TestMixedSelects: a head in a ring chooses among what its window has, with the bits of a cache that keeps everything; a selector that
+// remembers tiles for as long as the session lives is refused there.
 func TestMixedSelects(t *testing.T) {
-	sh := Shape{Heads: 2, KVHeads: 2, Dim: 16}
-	f := newFixture(t, "span=[full,window(64)] layout=mixed select=recycle", sh, 10, 1)
+	sh := Shape{Heads: 4, KVHeads: 2, Dim: 16}
+	const rows, step = 900, 50
+	f := newFixture(t, "span=[full,sinks(4)+window(300)] select=bounds", sh, 10, 1)
 	if err := f.layer.Check(sh); !errors.Is(err, ErrCompose) {
 		t.Error(err)
 	}
-	f = newFixture(t, "span=[full,window(64)] select=recycle", sh, 10, 1)
-	if got := f.layer.filled().Layout.String(); got != "grow" {
-		t.Errorf("layout %s", got)
-	}
-	if err := f.layer.Check(sh); err != nil {
-		t.Error(err)
+	for _, text := range []string{"span=[full,sinks(4)+window(300)] pos=rope kv=q8_0 select=recycle(p=0.5,share=1,least=1,local=1,dense=0,every=8)",
+		"span=sinks(70)+window(400) pos=alibi kv=f32 select=recycle(k=1,local=1,dense=0,every=1)"} {
+		all := newFixture(t, text+" layout=grow", sh, rows, 3).runner(t, rows, rows)
+		if err := all.all([]int{rows}); err != nil {
+			t.Fatal(err)
+		}
+		r := newFixture(t, text, sh, rows, 3).runner(t, rows, step)
+		if err := r.all(steps{1, step, 7, 30}.cut(rows)); err != nil {
+			t.Fatal(err)
+		}
+		if err := sameBits(r.out, all.out); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+		a, b := r.st.(seq.Reader).Reads()
+		if c, d := all.st.(seq.Reader).Reads(); a != c || b != d || a >= b*2/3 {
+			t.Errorf("%s: %d of %d tiles read, and %d of %d", text, a, b, c, d)
+		}
 	}
 }

@@ -154,8 +154,11 @@ func (h Heads) Edits(heads []Head) string {
 	return list.edits("select", "all")
 }
 
-// HeadWatch is a selector for all heads that see everything: it reads all, and keeps what parts of their attention fall on which tiles.
-type HeadWatch struct{ layers []*watched }
+// HeadWatch is a selector that reads all, and keeps what parts of the attention of heads fall on which tiles.
+type HeadWatch struct {
+	Layers []int // whose heads; nil: the layers that see everything
+	layers []*watched
+}
 
 // watchEvery is which rows are watched: as often as the least of HeadLags.
 const watchEvery = 2
@@ -164,18 +167,13 @@ const watchEvery = 2
 func (w *HeadWatch) Plan(p attention.Plan) (attention.Plan, error) {
 	p.Layers = slices.Clone(p.Layers)
 	w.layers = nil
-	for _, i := range p.WideLayers() {
+	list := w.Layers
+	if list == nil {
+		list = p.WideLayers()
+	}
+	for _, i := range list {
 		l := &watched{layer: i}
 		p.Layers[i].Select = []attention.Selector{l}
-		if spans := p.Layers[i].Span; len(spans) > 1 {
-			l.heads = make([][][]float32, len(spans))
-			p.Layers[i].Select = make([]attention.Selector, len(spans))
-			for h, span := range spans {
-				if _, bounded := span.(attention.Reacher); !bounded {
-					p.Layers[i].Select[h] = l
-				}
-			}
-		}
 		w.layers = append(w.layers, l)
 	}
 	return p, nil

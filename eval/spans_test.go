@@ -66,7 +66,7 @@ func TestHeadSpans(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer m.Close()
-		s, err := m.NewSession(godwit.SessionOptions{Context: ctx})
+		s, err := m.NewSession(godwit.SessionOptions{Context: ctx, Exact: true})
 		if err != nil {
 			t.Fatal(err)
 		}

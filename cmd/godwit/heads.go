@@ -111,6 +111,7 @@ func (a *app) heads(ctx context.Context, name string, o *headsFlags) error {
 	start := time.Now()
 	r := headsJSON{Model: name, Ctx: o.Context, P: o.P, Most: o.Most, Lags: eval.HeadLags[:], Window: o.spans.Window, Loss: o.spans.Most}
 	var edits []string
+	var layers []int
 	if o.spans.Window > 0 {
 		spans, err := a.measureSpans(ctx, path, text, o)
 		if err != nil {
@@ -121,11 +122,14 @@ func (a *app) heads(ctx context.Context, name string, o *headsFlags) error {
 			if h.Bounded {
 				r.Bounded++
 			}
+			if !slices.Contains(layers, h.Layer) {
+				layers = append(layers, h.Layer)
+			}
 		}
 		edits = append(edits, o.spans.Edits(spans))
 	}
 	if o.P < 1 {
-		heads, err := a.measureChoices(ctx, path, planText(a.plan, edits...), text, o)
+		heads, err := a.measureChoices(ctx, path, planText(a.plan, edits...), layers, text, o)
 		if err != nil {
 			return err
 		}
@@ -136,11 +140,11 @@ func (a *app) heads(ctx context.Context, name string, o *headsFlags) error {
 			}
 			j := &r.Heads[i]
 			j.Reads, j.Lost, j.Every = h.Reads, h.Lost[:], h.Every
-			if h.Every == 1 && !j.Bounded {
+			if h.Every == 1 {
 				r.All++
 			}
 		}
-		edits = append(edits, o.Edits(heads)) // those with a window read all
+		edits = append(edits, o.Edits(heads))
 	}
 	r.Took, r.Edits = time.Since(start).Seconds(), planText("", edits...)
 	if o.out != "" {
@@ -179,8 +183,8 @@ func (a *app) measureSpans(ctx context.Context, path, text string, o *headsFlags
 }
 
 // measureChoices finds out for how many rows choices hold.
-func (a *app) measureChoices(ctx context.Context, path, plan, text string, o *headsFlags) ([]eval.Head, error) {
-	watch := &eval.HeadWatch{}
+func (a *app) measureChoices(ctx context.Context, path, plan string, layers []int, text string, o *headsFlags) ([]eval.Head, error) {
+	watch := &eval.HeadWatch{Layers: layers}
 	var heads []eval.Head
 	err := a.measureHeads(path, plan, watch.Plan, text, "reading", func(m *godwit.Model, ids []int32, progress godwit.Progress) (err error) {
 		heads, err = o.Run(ctx, m, watch, ids, progress)
@@ -218,11 +222,11 @@ func (r *headsJSON) text(out string) string {
 			table = append(table, []string{fmt.Sprint(h.Layer)})
 		}
 		every := "all"
-		switch {
-		case h.Bounded:
-			every = fmt.Sprintf("window/%.4f", h.KL)
-		case h.Every > 1:
+		if h.Every > 1 {
 			every = fmt.Sprintf("%.0f%%/%d", 100*h.Reads, h.Every)
+		}
+		if h.Bounded {
+			every += " window"
 		}
 		row := &table[len(table)-1]
 		*row = append(*row, every)
@@ -234,7 +238,7 @@ func (r *headsJSON) text(out string) string {
 	var b strings.Builder
 	b.WriteString(aligned(append([][]string{head}, table...)))
 	if r.Window > 0 {
-		fmt.Fprintf(&b, "%d of %d heads can do with the first tokens and the last %d, and by what predictions differ when one of them alone does, in nats a token.\n",
+		fmt.Fprintf(&b, "%d of %d heads can do with the first tokens and the last %d.\n",
 			r.Bounded, len(r.Heads), r.Window)
 	}
 	if r.P < 1 {
