@@ -91,7 +91,7 @@ windows, as long as the sum is no more than --loss. With --p 1 that is all.`,
 	f.Float64Var(&o.Most, "most", 0.02, "let the choices of a head lose the part `P` of its attention by their age")
 	f.IntVar(&o.spans.Window, "window", 0, "give heads that can do with it a window of `N` tokens; 0: none")
 	f.Float64Var(&o.spans.Most, "loss", 0.005, "let predictions differ by `D` nats a token, by the sum over heads with a window")
-	f.IntVar(&o.spans.Score, "score", 256, "compare the predictions of the last `N` tokens, with and without windows")
+	f.IntVar(&o.spans.Score, "score", 128, "compare the predictions of the last `N` tokens, with and without windows")
 	f.StringVar(&o.out, "out", "", "write the plan to `FILE`")
 	f.StringVar(&a.plan, "plan", "", "`EDITS` of the attention plan to measure with, e.g. kv=q8_0")
 	a.engineFlags(c)
