@@ -20,6 +20,7 @@ type Heads struct {
 	Context int     // tokens of the text that are read
 	P       float64 // what a choice has of the attention; see attention.Budget
 	Choose  float64 // what the choices of the plan have of it; 0: P. Where far keys are at coarse positions less will do
+	Rows    int     // how many rows may go by one choice at most; 0: twice the last of HeadLags
 	Most    float64 // what a choice may have less of it, for the mean row that goes by it, than a choice of the row's own
 }
 
@@ -99,7 +100,7 @@ func (h Heads) measure(l *watched, head int) Head {
 	lost := false
 	for k, lag := range HeadLags {
 		r.Lost[k] /= float64(rows)
-		if lost = lost || r.Lost[k] > h.Most; !lost {
+		if lost = lost || r.Lost[k] > h.Most || h.Rows > 0 && 2*lag > h.Rows; !lost {
 			r.Every = 2 * lag
 		}
 	}

@@ -55,6 +55,10 @@ func TestHeadsMeasure(t *testing.T) {
 	if _, err := attention.ParsePlan(text, 8); err != nil {
 		t.Error(err)
 	}
+	h.Rows = 16
+	if few := h.measure(l, 0); few.Every != 16 || few.Lost != still.Lost {
+		t.Errorf("at most 16 rows: %+v", few)
+	}
 	h.Choose = 0.3
 	if text := h.Edits([]Head{{Layer: 1, Every: 4}, {Layer: 2, Every: 1}, {Layer: 3, Every: 4}}); text != "1,3: select=recycle(p=0.3,share=1,every=4,dense=512,local=2)" {
 		t.Error(text)

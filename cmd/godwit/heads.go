@@ -74,6 +74,8 @@ windows, as long as the sum is no more than --loss. With --p 1 that is all.`,
 				return usage("heads needs -f FILE: a text that is as long as the context")
 			case !(o.P > 0 && o.P <= 1) || !(o.Choose >= 0 && o.Choose <= 1):
 				return usage("--p and --choose are parts of the attention, between 0 and 1")
+			case o.Rows < 4 || o.Rows > 32:
+				return usage("--every %d is not from 4 to 32", o.Rows)
 			case o.spans.Window < 0 || o.spans.Score < 2:
 				return usage("--window %d and --score %d: a window has a token at least, and two are scored", o.spans.Window, o.spans.Score)
 			case o.P == 1 && o.spans.Window == 0:
@@ -89,6 +91,7 @@ windows, as long as the sum is no more than --loss. With --p 1 that is all.`,
 	f.Float64Var(&o.P, "p", 0.95, "choose tiles that have the part `P` of the attention")
 	f.Float64Var(&o.Choose, "choose", 0, "write choices with the part `P` of the attention into the plan; 0: as --p")
 	f.Float64Var(&o.Most, "most", 0.02, "let the choices of a head lose the part `P` of its attention by their age")
+	f.IntVar(&o.Rows, "every", 32, "let at most `N` rows go by one choice: 4, 8, 16 or 32")
 	f.IntVar(&o.spans.Window, "window", 0, "give heads that can do with it a window of `N` tokens; 0: none")
 	f.Float64Var(&o.spans.Most, "loss", 0.005, "let predictions differ by `D` nats a token, by the sum over heads with a window")
 	f.IntVar(&o.spans.Score, "score", 128, "compare the predictions of the last `N` tokens, with and without windows")

@@ -69,6 +69,7 @@ func TestHeadsUsage(t *testing.T) {
 		{[]string{"heads", m}, "heads needs -f"},
 		{[]string{"heads", m, "-f", book, "--p", "2"}, "--p and --choose are parts"},
 		{[]string{"heads", m, "-f", book, "--ctx", "100"}, "512 are the least"},
+		{[]string{"heads", m, "-f", book, "--every", "2"}, "--every 2"},
 		{[]string{"heads", m, "-f", book, "--window", "-1"}, "--window -1"},
 		{[]string{"heads", m, "-f", book, "--p", "1"}, "nothing to measure"},
 		{[]string{"perplexity", m, "-f", book, "--plan", "@nowhere.plan"}, "nowhere.plan"},
