@@ -53,6 +53,7 @@ const (
 	blocking              // items are j.items
 	summing               // items are (complete tile, KV head)
 	picking               // items are (batch of rows that choose, KV head)
+	listing               // items are rows
 )
 
 // item is a block of one KV head.
@@ -298,6 +299,12 @@ func (j *job) Do(worker, lo, hi int) {
 			j.sum(&j.s.work[worker], j.done+i/sh.KVHeads, i%sh.KVHeads)
 		case picking:
 			j.pick(&j.s.work[worker], i%sh.KVHeads, i/sh.KVHeads)
+		case listing:
+			for h, sel := range j.s.core.sel {
+				if sel != nil && sel.turns() {
+					j.turnsAway(&j.s.work[worker], i, h)
+				}
+			}
 		}
 	}
 }

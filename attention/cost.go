@@ -78,20 +78,24 @@ func (s *selection) rows(q int) int64 {
 
 // choiceCost is the cost of the choices of n tokens from position first on for a KV head.
 func (c *Core) choiceCost(s *selection, first, n int) (cost seq.Cost) {
-	var known int64 // tiles whose vectors are multiplied, over the rows that choose
+	var known, looks int64 // tiles whose vectors, and whose keys are multiplied, over the rows that choose
 	if s.Dense >= first+n {
 		return cost
 	}
-	for q := (max(first, s.Dense) + s.Every - 1) / s.Every * s.Every; q < first+n; q += s.Every {
-		known += int64(q / Tile)
-	}
-	if s.vectors == 0 { // the keys themselves
-		cost.Cache = known * int64(c.key.Size())
-		cost.FloatOps = 2 * known * Tile * int64(c.group*c.shape.Dim)
-		return cost
+	every := s.spacing()
+	for q := (max(first, s.Dense) + every - 1) / every * every; q < first+n; q += every {
+		t := q / Tile
+		known += int64(t)
+		switch {
+		case s.finder != nil:
+			read := min(s.Sink+s.Local, t+1)
+			looks += int64(min(t, s.finder.Looks(t+1-read, s.most(t+1, read))))
+		case s.vectors == 0:
+			looks += int64(t)
+		}
 	}
 	numbers := int64(s.vectors * s.width)
-	cost.Cache = 2 * known * numbers
-	cost.FloatOps = 2 * known * numbers * int64(c.group)
+	cost.Cache = 2*known*numbers + looks*int64(c.key.Size())
+	cost.FloatOps = 2 * int64(c.group) * (known*numbers + looks*Tile*int64(c.shape.Dim))
 	return cost
 }

@@ -59,38 +59,49 @@ var oracleSelectors = map[string]func(p part, q, keys [][]float64) []float64{
 			return sum
 		})
 	},
-	// Which keys belong together is not defined again: near a border between clusters it is a matter of the last bit. TestClusters
-	// judges it.
-	"clusters": func(p part, q, keys [][]float64) []float64 {
-		c := clusters{of: int(p.get("of", 4)), dim: len(keys[0])}
-		return sumOfShares(q, keys, func(q []float64, tile [][]float64) float64 {
-			columns, dst := make([]float32, c.dim*Tile), make([]float32, c.of*(c.dim+1))
-			for i, k := range tile {
-				for d, x := range k {
-					columns[d*Tile+i] = float32(x)
-				}
-			}
-			c.Put(dst, columns)
-			sum := 0.0
-			for v := range c.of {
-				s := float64(dst[v*(c.dim+1)+c.dim])
-				for d, x := range q {
-					s += x * float64(dst[v*(c.dim+1)+d])
-				}
-				sum += math.Exp(s)
-			}
-			return math.Log(sum)
-		})
+	"clusters": byClusters,
+	"recycle":  func(_ part, q, keys [][]float64) []float64 { return byKeys(q, keys) },
+	"louis": func(p part, q, keys [][]float64) []float64 {
+		if p.get("of", 4) == 0 {
+			return byKeys(q, keys)
+		}
+		return byClusters(p, q, keys)
 	},
-	"recycle": func(_ part, q, keys [][]float64) []float64 {
-		return sumOfShares(q, keys, func(q []float64, tile [][]float64) float64 {
-			sum := 0.0
-			for _, k := range tile {
-				sum += math.Exp(dot(q, k))
+}
+
+// byKeys rates tiles by all their keys.
+func byKeys(q, keys [][]float64) []float64 {
+	return sumOfShares(q, keys, func(q []float64, tile [][]float64) float64 {
+		sum := 0.0
+		for _, k := range tile {
+			sum += math.Exp(dot(q, k))
+		}
+		return math.Log(sum)
+	})
+}
+
+// byClusters rates tiles by clusters of their keys. Which keys belong together is not defined again: near a border between clusters it is a
+// matter of the last bit. TestClusters judges it.
+func byClusters(p part, q, keys [][]float64) []float64 {
+	c := clusters{of: int(p.get("of", 4)), dim: len(keys[0])}
+	return sumOfShares(q, keys, func(q []float64, tile [][]float64) float64 {
+		columns, dst := make([]float32, c.dim*Tile), make([]float32, c.of*(c.dim+1))
+		for i, k := range tile {
+			for d, x := range k {
+				columns[d*Tile+i] = float32(x)
 			}
-			return math.Log(sum)
-		})
-	},
+		}
+		c.Put(dst, columns)
+		sum := 0.0
+		for v := range c.of {
+			s := float64(dst[v*(c.dim+1)+c.dim])
+			for d, x := range q {
+				s += x * float64(dst[v*(c.dim+1)+d])
+			}
+			sum += math.Exp(s)
+		}
+		return math.Log(sum)
+	})
 }
 
 func dot(a, b []float64) (sum float64) {
@@ -148,7 +159,11 @@ func (f *fixture) reads(t testing.TB, kv int, keys [][]float64, scale float64, q
 	}
 	choices := make([]map[int]bool, f.n)
 	for i := range f.n {
-		if every := int(p.get("every", oracleUsual[p.name]["every"])); every > 1 && i%every != 0 {
+		every := int(p.get("every", oracleUsual[p.name]["every"]))
+		turns, sure := f.turns(p, kv, i)
+		if every > 1 && i%every != 0 && !sure {
+			f.unclear = append(f.unclear, i)
+		} else if every > 1 && i%every != 0 && !turns {
 			choices[i] = choices[i-1]
 			if n := len(f.unclear); n > 0 && f.unclear[n-1] == i-1 {
 				f.unclear = append(f.unclear, i)
@@ -170,9 +185,28 @@ func (f *fixture) reads(t testing.TB, kv int, keys [][]float64, scale float64, q
 	return func(q, k int) bool { return sees(q, k) && (choices[q] == nil || choices[q][k/Tile]) }
 }
 
+// turns reports whether the queries of row i for a KV head are less like those of the row before than tau; not sure: it is near.
+func (f *fixture) turns(p part, kv, i int) (yes, sure bool) {
+	tau, sum := p.get("tau", oracleUsual[p.name]["tau"]), 0.0
+	if tau == 0 || i < int(p.get("dense", 2048)) || i == 0 {
+		return false, true
+	}
+	group, dim := f.shape.Heads/f.shape.KVHeads, f.shape.Dim
+	for g := range group {
+		var ab, aa, bb float64
+		for d := range dim {
+			at := (kv*group+g)*dim + d
+			a, b := float64(f.q[i*f.shape.Heads*dim+at]), float64(f.q[(i-1)*f.shape.Heads*dim+at])
+			ab, aa, bb = ab+a*b, aa+a*a, bb+b*b
+		}
+		sum += ab / math.Sqrt(aa*bb) / float64(group)
+	}
+	return sum < tau, math.Abs(sum-tau) > 0.001 // halves
+}
+
 // oracleUsual are arguments that selectors have without being named.
 var oracleUsual = map[string]map[string]float64{
-	"bounds": {"k": 32}, "clusters": {"k": 32}, "mean": {"k": 32}, "recycle": {"k": 32, "every": 16}, "mass": {"share": 1, "p": 0.9},
+	"louis": {"k": 32, "every": 64, "tau": 0.7}, "bounds": {"k": 32}, "hip": {"k": 32}, "clusters": {"k": 32}, "mean": {"k": 32}, "recycle": {"k": 32, "every": 16}, "mass": {"share": 1, "p": 0.9},
 }
 
 // choose returns the tiles that row i reads, nil: all. clear is false if others are nearly as good.
@@ -181,8 +215,11 @@ func (p part) choose(i int, q, keys [][]float64, sees func(k int) bool) (chosen 
 	if i < int(p.get("dense", 2048)) || len(keys) == 0 {
 		return nil, true
 	}
-	own, rate := i/Tile, oracleSelectors[p.name](p, q, keys)
-	var candidates []int
+	own, rate := i/Tile, make([]float64, len(keys)/Tile)
+	if p.name != "hip" {
+		rate = oracleSelectors[p.name](p, q, keys)
+	}
+	var candidates, also []int
 	all, needed, total, sum := 0, 0, 0.0, 0.0
 	chosen = map[int]bool{}
 	for t := range own + 1 {
@@ -202,6 +239,9 @@ func (p part) choose(i int, q, keys [][]float64, sees func(k int) bool) (chosen 
 		}
 		if chosen[t] = true; seen { // others may be seen by later rows
 			needed++
+			if t < own {
+				also = append(also, t)
+			}
 		}
 		if t < own {
 			sum += rate[t]
@@ -212,8 +252,17 @@ func (p part) choose(i int, q, keys [][]float64, sees func(k int) bool) (chosen 
 		k, share = usual["k"], usual["share"]
 	}
 	n := min(len(candidates), max(int(k), int(math.Ceil(share*float64(all)))-needed))
-	slices.SortStableFunc(candidates, func(a, b int) int { return cmp.Compare(rate[b], rate[a]) })
 	clear = true
+	if p.name == "hip" && n > 0 {
+		clear = p.descend(rate, q, keys, candidates, also, n)
+		for t, x := range rate {
+			total += x
+			if slices.Contains(also, t) {
+				sum += x
+			}
+		}
+	}
+	slices.SortStableFunc(candidates, func(a, b int) int { return cmp.Compare(rate[b], rate[a]) })
 	if want := total * p.get("p", usual["p"]); want > 0 && want < total {
 		enough := 0
 		for ; enough < len(candidates) && sum < want; enough++ {
@@ -227,4 +276,61 @@ func (p part) choose(i int, q, keys [][]float64, sees func(k int) bool) (chosen 
 		chosen[t] = true
 	}
 	return chosen, clear && (n == 0 || n == len(candidates) || rate[candidates[n]] < 0.97*rate[candidates[n-1]])
+}
+
+// descend rates candidates as a binary tree of intervals finds them; false: others are nearly as good somewhere.
+func (p part) descend(rate []float64, q, keys [][]float64, candidates, also []int, k int) (clear bool) {
+	shares := func(of []int) []float64 {
+		var some [][]float64
+		for _, t := range of {
+			some = append(some, keys[t*Tile:][:Tile]...)
+		}
+		return byKeys(q, some)
+	}
+	type node struct {
+		of   []int
+		rate float64
+	}
+	beam, nodes := min(max(int(p.get("beam", 32)), k), len(candidates)), []node(nil)
+	for i := range beam {
+		nodes = append(nodes, node{of: candidates[i*len(candidates)/beam : (i+1)*len(candidates)/beam]})
+	}
+	clear = true
+	for slices.ContainsFunc(nodes, func(n node) bool { return len(n.of) > 1 }) {
+		var halves []node
+		var middles []int
+		for _, n := range nodes {
+			parts := [][]int{n.of}
+			if len(n.of) > 1 {
+				// The second half is the longer one, unless the interval begins at an odd place: the ends are halved, not the length.
+				first := slices.Index(candidates, n.of[0])
+				cut := (first+first+len(n.of))/2 - first
+				parts = [][]int{n.of[:cut], n.of[cut:]}
+			}
+			for _, of := range parts {
+				first := slices.Index(candidates, of[0])
+				halves, middles = append(halves, node{of: of}), append(middles, of[(first+first+len(of))/2-first])
+			}
+		}
+		for i, x := range shares(middles) {
+			halves[i].rate = x
+		}
+		order := slices.Clone(halves)
+		slices.SortStableFunc(order, func(a, b node) int { return cmp.Compare(b.rate, a.rate) })
+		n := min(beam, len(order))
+		clear = clear && (n == len(order) || order[n].rate < 0.97*order[n-1].rate)
+		nodes = order[:n]
+		slices.SortFunc(nodes, func(a, b node) int { return cmp.Compare(a.of[0], b.of[0]) })
+	}
+	var leaves []int
+	for _, n := range nodes {
+		leaves = append(leaves, n.of[0])
+	}
+	if p.get("p", 0) > 0 {
+		leaves = append(leaves, also...)
+	}
+	for i, x := range shares(leaves) {
+		rate[leaves[i]] = x
+	}
+	return clear
 }

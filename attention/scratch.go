@@ -35,6 +35,12 @@ func (c *Core) Scratch(mem *seq.Sizer, at *seq.StepSize) {
 	}
 	if c.sel != nil {
 		seq.Size[uint64](mem, c.choosing(at.N)*choiceWords(tiles(at.MaxLen)))
+		for _, s := range c.sel {
+			if s != nil {
+				seq.Size[int32](mem, s.choosing(at.N))
+				seq.Size[int32](mem, at.N)
+			}
+		}
 	}
 	if c.near != nil && at.N > nearSlack {
 		seq.Size[byte](mem, c.staging(at.N))
@@ -76,6 +82,13 @@ func (c *Core) sizePicks(mem *seq.Sizer, at *seq.StepSize) {
 	seq.Size[uint16](mem, ask.numbers)
 	seq.Size[float32](mem, ask.wide)
 	seq.Size[float32](mem, ask.width*panel)
+	if n := c.group * c.shape.Dim; c.turns() {
+		seq.Size[float32](mem, 2*n)
+		seq.Size[uint16](mem, n)
+	}
+	if c.finds() {
+		sizeSeek(mem, c.group, stride)
+	}
 }
 
 // sizeInts counts what takeInts takes.
@@ -126,6 +139,9 @@ func (c *Core) Heap(at *seq.StepSize) int64 {
 	for _, s := range c.sel {
 		if s != nil {
 			table += int(unsafe.Sizeof(choices{})) + s.kept()*int(unsafe.Sizeof(int(0)))
+			if s.turns() {
+				table += 2 * recentRows * int(unsafe.Sizeof(int(0)))
+			}
 		}
 	}
 	return c.keptHeap(at) + int64(int(unsafe.Sizeof(state{}))+grown*at.Workers*worker+table)

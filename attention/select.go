@@ -35,12 +35,22 @@ type Index interface {
 	Rate(share []float32, p *Products)
 }
 
+// Finder is an Index that looks at the keys of a few tiles, after Rate, instead of rating all.
+type Finder interface {
+	Index
+	// Find adds to share[tiles] how much the k best tiles of those in from are worth, and those in also, as far as it finds them.
+	Find(share []float32, from, also []int32, k int, p *Products)
+	// Looks returns at how many tiles Find looks at most, to find k of n.
+	Looks(n, k int) int
+}
+
 // Products are those of the vectors of tiles with the queries of one row of a group.
 type Products struct {
 	Group, Vectors, Tiles int
 	Head, Row             int       // the KV head, and the row of the session
 	x                     []float32 // [Group, Vectors, stride]
 	stride                int
+	find                  finding // for a Finder
 }
 
 // Of returns the products [Tiles] of a head of the group with a vector of each tile: logits, of whatever the vector stands for.
@@ -96,6 +106,7 @@ type Budget struct {
 	Local int     // tiles, from 1 on
 	Dense int     // rows of a session's beginning that read all
 	Every int     // rows, a divisor of Tile, that read what the first of them has chosen; the first: a multiple of Every
+	Tau   float64 // with Every: rows whose queries are less like those before than that choose anew; 0: none do
 }
 
 // most is how many of the candidates may be chosen when so many tiles are seen, needed of them in any case.
@@ -121,13 +132,27 @@ func (a *args) budget(of Budget) Budget {
 		b.Share, b.K = max(share, 0), max(k, 0)
 	}
 	b.Sink, b.Local = a.whole("sink", b.Sink), a.whole("local", b.Local)
-	b.Dense, b.Every = a.whole("dense", b.Dense), a.whole("every", b.Every)
+	b.Dense, b.Tau = a.whole("dense", b.Dense), a.number("tau", b.Tau)
+	b.Every = a.whole("every", b.usualEvery())
 	b.P, b.Least = a.number("p", b.P), a.whole("least", b.Least)
 	return b
 }
 
+// usualEvery is 64 rows where there are others that choose anew.
+func (b *Budget) usualEvery() int {
+	if b.Tau > 0 && b.Every == 1 {
+		return Tile
+	}
+	return b.Every
+}
+
+// turns reports whether the queries of rows tell which of them choose.
+func (b *Budget) turns() bool { return b.Tau > 0 && b.Every > 1 }
+
 func (b *Budget) check() error {
 	switch {
+	case b.Tau > 1:
+		return fmt.Errorf("tau=%v is not a cosine: 1 is that of queries that are alike", b.Tau)
 	case b.Share > 1 || b.P > 1:
 		return fmt.Errorf("share=%v and p=%v are not parts of 1", b.Share, b.P)
 	case b.Local < 1:
@@ -141,6 +166,7 @@ func (b *Budget) check() error {
 // text prints what is not usual.
 func (b *Budget) text(of Budget) []string {
 	u := usual(of)
+	every := Budget{Tau: b.Tau, Every: u.Every}
 	opt := func(key string, x, usual float64) string {
 		if x == usual {
 			return ""
@@ -155,13 +181,15 @@ func (b *Budget) text(of Budget) []string {
 		}
 	}
 	return []string{k, share, opt("p", b.P, u.P), opt("least", float64(b.Least), float64(u.Least)), opt("sink", float64(b.Sink), float64(u.Sink)),
-		opt("local", float64(b.Local), float64(u.Local)), opt("dense", float64(b.Dense), float64(u.Dense)), opt("every", float64(b.Every), float64(u.Every))}
+		opt("local", float64(b.Local), float64(u.Local)), opt("dense", float64(b.Dense), float64(u.Dense)), opt("tau", b.Tau, u.Tau),
+		opt("every", float64(b.Every), float64(every.usualEvery()))}
 }
 
 // selection is a KV head's Selector made ready.
 type selection struct {
 	Index
 	Budget
+	finder   Finder // the Index, if it is one
 	vectors  int
 	width    int
 	products int // numbers that rate a tile for a query head
@@ -192,6 +220,7 @@ func (l Layer) selection(sh Shape) (heads []*selection, err error) {
 		} else {
 			s.products = 2
 		}
+		s.finder, _ = s.Index.(Finder)
 		at += s.vectors * s.width * panel
 		heads = append(heads, s)
 	}
@@ -215,12 +244,12 @@ func (c *Core) choosesAhead() bool {
 const panel = Tile
 
 // indexSize is the bytes of the vectors of a session's tiles as halves, [panels, KVHeads, vectors, width, panel], and of the choices that
-// later rows may go by, [KVHeads, kept, words].
+// later rows may go by, [KVHeads, kept, words], with the queries that may tell that they do not.
 func (c *Core) indexSize(maxLen int) (vectors, choices int) {
 	for _, s := range c.sel {
 		if s != nil && maxLen > 0 {
 			vectors += panels(tiles(maxLen)) * s.vectors * s.width * panel * 2
-			choices += 8 * s.kept() * choiceWords(tiles(maxLen))
+			choices += 8 * (s.kept()*choiceWords(tiles(maxLen)) + s.recentWords(c.group*c.shape.Dim))
 		}
 	}
 	return vectors, choices
@@ -237,80 +266,6 @@ func (c *Core) panelSize() (n int) {
 		}
 	}
 	return n
-}
-
-// kept is how many choices of a KV head are kept for later rows: those of the last steps' last 128 rows, to which drafts and edits go
-// back, and the one that the step's first rows go by, for a pass that fails. A rewind into the middle of an older choice has to begin
-// before it.
-func (s *selection) kept() int {
-	if s.Every == 1 {
-		return 0
-	}
-	return 2*Tile/s.Every + 2
-}
-
-// choices are a KV head's kept ones.
-type choices struct {
-	of   []int    // [kept] the rows that they were made for; −1: none. The last one is that of a step's first rows
-	bits []uint64 // [kept, words] a bit for every tile up to that row's
-}
-
-// newChoices hands out the session's memory for choices.
-func (c *Core) newChoices(mem []byte, maxLen int) (heads []choices) {
-	words := floats[uint64](mem)
-	for _, s := range c.sel {
-		var h choices
-		if s != nil && s.kept() > 0 {
-			n := s.kept() * choiceWords(tiles(maxLen))
-			h = choices{of: make([]int, s.kept()), bits: words[:n]}
-			words = words[n:]
-			for i := range h.of {
-				h.of[i] = -1
-			}
-		}
-		heads = append(heads, h)
-	}
-	return heads
-}
-
-// get returns the choice of a row that chose, nil if it is not kept.
-func (h *choices) get(row int) []uint64 {
-	i := slices.Index(h.of, row)
-	if i < 0 {
-		return nil
-	}
-	n := len(h.bits) / len(h.of)
-	return h.bits[i*n:][:choiceWords(row/Tile)]
-}
-
-// put keeps the choice of a row; first: as that of a step's first rows.
-func (h *choices) put(row, every int, bits []uint64, first bool) {
-	n, last := len(h.bits)/len(h.of), len(h.of)-1
-	i := row / every % last
-	if first {
-		i = last
-	}
-	h.of[i] = row
-	copy(h.bits[i*n:][:n], bits)
-}
-
-// forget lets go of the choices of rows from n on.
-func (h *choices) forget(n int) {
-	for i, row := range h.of {
-		if row >= n {
-			h.of[i] = -1
-		}
-	}
-}
-
-// goesOn reports whether rows from n on can be added: what the first of them goes by is kept, if that is not its own choice.
-func (s *state) goesOn(n int) bool {
-	for h, sel := range s.core.sel {
-		if sel != nil && n%sel.Every != 0 && s.choices[h].get(n-n%sel.Every) == nil {
-			return false
-		}
-	}
-	return true
 }
 
 func choiceWords(t int) int { return t/64 + 1 }
@@ -344,5 +299,13 @@ func (j *job) sum(w *worker, t, head int) {
 
 // Reads implements seq.Reader.
 func (s *state) Reads() (read, seen int64) { return s.reads, s.sees }
+
+// Chooses implements seq.Reader.
+func (s *state) Chooses() (chose, could int64) {
+	for i := range s.choices {
+		chose, could = chose+s.choices[i].chose, could+s.choices[i].could
+	}
+	return chose, could
+}
 
 var _ seq.Reader = (*state)(nil)

@@ -66,6 +66,8 @@ func TestSelectMemory(t *testing.T) {
 		"clusters":         2 * 4 * 33 * 64 * 2,
 		"mass(every=16)":   2*64*64*2 + 10*2*8,
 		"recycle":          10 * 2 * 8,
+		"hip":              2 * 64 * 2,
+		"louis":            2*4*33*64*2 + 2*(194*8+130*64*2), // choices of 194 rows, queries of 130
 		"recycle(every=1)": 0,
 	} {
 		f := newFixture(t, "kv=q8_0 select="+text, sh, 1000, 1)

@@ -1,7 +1,6 @@
 package attention
 
 import (
-	"fmt"
 	"math"
 	"math/bits"
 
@@ -26,6 +25,9 @@ type picks struct {
 	wide    []float32 // [width, panel]
 	vectors []float32 // [vectors, width] of a tile
 	halves  []uint16  // [vectors, width] the same
+	seek    seek      // of a Finder
+	pair    []float32 // [2, group·Dim] queries of a row and of that before
+	half    []uint16  // [group·Dim]
 	asked   queries   // what is being asked; here, so that it is not allocated
 	of      Products  // likewise
 	reads   int64     // of the step
@@ -36,10 +38,17 @@ type picks struct {
 func (j *job) takePicks(w *worker) {
 	c, mem := j.s.core, j.at.Mem
 	words, stride, ask := choiceWords(tiles(j.s.n)), j.stride(), c.asking(j.at.N)
+	looked := w.seek.looked
 	w.picks = picks{bits: seq.Take[uint64](mem, 2*words), rows: seq.Take[float32](mem, ask.rows*c.shape.Dim),
 		prod: seq.Take[float32](mem, ask.products*stride), share: seq.Take[float32](mem, stride), order: seq.Take[uint32](mem, stride),
 		vectors: seq.Take[float32](mem, ask.numbers), halves: seq.Take[uint16](mem, ask.numbers),
 		ask: seq.Take[float32](mem, ask.wide), wide: seq.Take[float32](mem, ask.width*panel)}
+	if n := c.group * c.shape.Dim; c.turns() {
+		w.pair, w.half = seq.Take[float32](mem, 2*n), seq.Take[uint16](mem, n)
+	}
+	if c.finds() {
+		w.seek = takeSeek(mem, c.group, stride, looked)
+	}
 }
 
 // asking is what the scratch for choices has to hold for any of the KV heads.
@@ -63,14 +72,11 @@ func (j *job) stride() int { return panels(tiles(j.s.n)) * panel }
 
 // batch is the number of rows of a step of n that are asked at once.
 func (s *selection) batch(n, group int) int {
-	return min(max(1, pickRows/group), (n-1)/s.Every+1)
+	return min(max(1, pickRows/group), s.choosing(n))
 }
 
-// choosers returns the first row of the session, in this step, that chooses for a KV head, and how many there are.
-func (j *job) choosers(s *selection) (first, n int) {
-	first = (j.at.First + s.Every - 1) / s.Every * s.Every
-	return first, max(0, (j.s.n-first+s.Every-1)/s.Every)
-}
+// choosing is how many choices a step of n rows makes at most.
+func (s *selection) choosing(n int) int { return (n-1)/s.spacing() + 1 }
 
 // shared is from how many rows with the same choice on query tiles go by choices.
 const shared = 4
@@ -80,7 +86,7 @@ const shared = 4
 // tile read the same and nothing is masked. Other tiles begin with the step.
 func (j *job) height(head int) (height, before int) {
 	c := j.s.core
-	if s := c.selects(head); s != nil && s.Every >= shared {
+	if s := c.selects(head); s != nil && s.Every >= shared && !s.turns() {
 		height = min(s.Every, 1<<(bits.Len(uint(c.height))-1))
 		return height, j.at.First % height
 	}
@@ -99,30 +105,19 @@ func (j *job) choose() error {
 	}
 	j.words = choiceWords(tiles(j.s.n))
 	j.choices = seq.Take[uint64](j.at.Mem, c.choosing(j.at.N)*j.words)
-	for h, s := range c.sel {
-		if s == nil || s.Every == 1 || j.at.First%s.Every == 0 {
-			continue
-		}
-		row := j.at.First - j.at.First%s.Every
-		bits := j.s.choices[h].get(row)
-		if bits == nil {
-			return fmt.Errorf("attention layer %d: the choice of row %d is not kept", c.shape.Layer, row)
-		}
-		j.s.choices[h].put(row, s.Every, bits, true)
-		w := &j.s.work[0]
-		j.candidates(w, s, h, row)
-		j.count(w, bits, row, min(row+s.Every, j.s.n)-j.at.First)
+	if err := j.list(); err != nil {
+		return err
 	}
-	batches, each := 0, 0 // of all heads, of the head with the most
-	for _, s := range c.sel {
+	batches, each := 0, 1 // of all heads, of the head with the most
+	for h, s := range c.sel {
 		if s != nil {
-			_, n := j.choosers(s)
-			n = (n + s.batch(j.at.N, c.group) - 1) / s.batch(j.at.N, c.group)
+			most := s.batch(j.at.N, c.group)
+			n := (len(j.s.choices[h].rows) + most - 1) / most
 			batches, each = batches+n, max(each, n)
 		}
 	}
 	j.phase = picking
-	if batches == 1 {
+	if batches <= 1 {
 		j.Do(0, 0, heads)
 	} else if err := j.at.Team.Run(each*heads, 1, j); err != nil {
 		return err
@@ -131,15 +126,7 @@ func (j *job) choose() error {
 		j.s.reads += j.s.work[i].reads
 		j.s.sees += j.s.work[i].sees
 	}
-	for h, s := range c.sel {
-		if s == nil || s.Every == 1 {
-			continue
-		}
-		first, n := j.choosers(s)
-		for i := max(0, n-s.kept()+1); i < n; i++ {
-			j.s.choices[h].put(first+i*s.Every, s.Every, j.choice(first+i*s.Every, h), false)
-		}
-	}
+	j.remember()
 	return nil
 }
 
@@ -147,7 +134,7 @@ func (j *job) choose() error {
 func (c *Core) choosing(n int) (most int) {
 	for _, s := range c.sel {
 		if s != nil {
-			most += (n-1)/s.Every + 1
+			most += s.choosing(n)
 		}
 	}
 	return most
@@ -155,19 +142,16 @@ func (c *Core) choosing(n int) (most int) {
 
 // choice returns what row q of the session reads of a KV head that has a selector.
 func (j *job) choice(q, head int) []uint64 {
-	c, sel := j.s.core, j.s.core.sel[head]
-	row := q - q%sel.Every
-	if row < j.at.First {
-		return j.s.choices[head].get(row)
+	k := &j.s.choices[head]
+	if i := k.by[q-j.at.First]; i > 0 {
+		return j.made(k, int(i)-1)
 	}
-	first, _ := j.choosers(sel)
-	i := (row - first) / sel.Every
-	for _, before := range c.sel[:head] {
-		if before != nil {
-			i += (j.at.N-1)/before.Every + 1
-		}
-	}
-	return j.choices[i*j.words:][:choiceWords(row/Tile)]
+	return k.old
+}
+
+// made returns the i-th choice of the step for a KV head.
+func (j *job) made(k *choices, i int) []uint64 {
+	return j.choices[(k.at+i)*j.words:][:choiceWords(int(k.rows[i])/Tile)]
 }
 
 // pick makes a batch of choices.
@@ -179,24 +163,27 @@ func (j *job) pick(w *worker, head, batch int) {
 		}
 		return
 	}
-	q0, n := j.choosers(sel)
-	most := sel.batch(j.at.N, c.group)
-	q0 += batch * most * sel.Every
-	if n = min(n-batch*most, most); n <= 0 {
-		return
+	h, most := &j.s.choices[head], sel.batch(j.at.N, c.group)
+	if batch == 0 && h.by[0] == 0 {
+		before := j.s.n
+		if len(h.rows) > 0 {
+			before = int(h.rows[0])
+		}
+		row := h.of[len(h.of)-1]
+		j.candidates(w, sel, head, row)
+		j.count(w, h.old, row, before-j.at.First)
 	}
-	last := q0 + (n-1)*sel.Every
+	rows := h.rows[min(batch*most, len(h.rows)):min((batch+1)*most, len(h.rows))]
 	asked := false // most rows of a short session read all
-	for i := range n {
-		q := q0 + i*sel.Every
-		choice := j.choice(q, head)
+	for i, row := range rows {
+		q, choice := int(row), j.made(h, batch*most+i)
 		for k := range choice {
 			choice[k] = math.MaxUint64
 		}
 		lo, hi, k := j.candidates(w, sel, head, q)
 		if k >= 0 {
 			if !asked {
-				j.ask(w, head, q0, n, last/Tile)
+				j.ask(w, head, rows)
 				asked = true
 			}
 			p := &w.of
@@ -205,11 +192,18 @@ func (j *job) pick(w *worker, head, batch int) {
 			share := w.share[:p.Tiles]
 			clear(share)
 			sel.Rate(share, p)
+			if sel.finder != nil {
+				j.find(w, sel, rows[i:i+1], lo, hi, k)
+			}
 			if sum := vec.Sum(share); sum-sum == 0 {
 				w.keep(choice, share, lo, hi, k, sel)
 			}
 		}
-		j.count(w, choice, q, min(sel.Every, j.s.n-q))
+		end := j.s.n
+		if next := batch*most + i + 1; next < len(h.rows) {
+			end = int(h.rows[next])
+		}
+		j.count(w, choice, q, end-q)
 	}
 }
 
@@ -276,18 +270,18 @@ func (j *job) countAll(w *worker, head int) {
 	}
 }
 
-// ask multiplies the queries of n choosers from row q0 of the session on with all vectors up to those of tile last.
-func (j *job) ask(w *worker, head, q0, n, last int) {
+// ask multiplies the queries of rows of the session that choose with the vectors of all tiles before the last one's.
+func (j *job) ask(w *worker, head int, choose []int32) {
 	c, sel := j.s.core, j.s.core.sel[head]
 	dim, stride, vectors := c.shape.Dim, j.stride(), sel.vectors
-	rows := n * c.group
+	rows, last := len(choose)*c.group, int(choose[len(choose)-1])/Tile
 	if sel.vectors == 0 {
-		j.exact(w, head, q0, n, last)
+		j.exact(w, head, choose, last)
 		return
 	}
-	for i := range n {
+	for i, q := range choose {
 		w.asked = queries{q: w.rows[i*c.group*dim:]}
-		j.load(&w.asked, w, head, q0+i*sel.Every-j.at.First, 1)
+		j.load(&w.asked, w, head, int(q)-j.at.First, 1)
 	}
 	clear(w.prod[:rows*vectors*stride])
 	for r := range rows {
@@ -308,50 +302,63 @@ func (j *job) ask(w *worker, head, q0, n, last int) {
 }
 
 // exact computes the largest logit m of each tile, and the sum of e^(logit − m).
-func (j *job) exact(w *worker, head, q0, n, last int) {
-	c, g, stride, every := j.s.core, j.s.core.group, j.stride(), j.s.core.sel[head].Every
-	for i := range n {
-		q := &w.asked
-		*q = queries{q: w.q[i*g*c.shape.Dim:]}
-		if w.codes != nil {
-			q.codes, q.meta = w.codes[i*g*c.padded():], w.meta[i*g*c.padded()/i8.Group:]
-		}
-		j.load(q, w, head, q0+i*every-j.at.First, 1)
-	}
-	rows, m := n*g, w.part.first(n*g)
-	s := w.s[:rows*Tile]
+func (j *job) exact(w *worker, head int, choose []int32, last int) {
+	stride, g := j.stride(), j.s.core.group
+	j.loadFor(w, head, choose)
+	m := w.part.first(len(choose) * g)
 	// What a bounded span does not see may be gone; a tile between has no logits.
-	r := c.reaches[head]
-	sees := func(t, q int) bool { return !r.Bounded || t*Tile < int(r.First) || (t+1)*Tile > q-int(r.Back)+1 }
+	r := j.s.core.reaches[head]
+	sees := func(t int, q int32) bool {
+		return !r.Bounded || t*Tile < int(r.First) || (t+1)*Tile > int(q)-int(r.Back)+1
+	}
 	for t := range last {
-		if !sees(t, q0) {
-			for r := range rows {
-				prod := w.prod[2*r*stride+t:]
+		if !sees(t, choose[0]) {
+			for i := range m.sum {
+				prod := w.prod[2*i*stride+t:]
 				prod[0], prod[stride] = minusInf, 0
 			}
 			continue
 		}
-		key, _ := j.s.tile(t, head)
-		j.products(w, &c.coded, w.q, s, key, 0, rows, Tile)
-		for i := 0; i < n && (c.layer.Score.Softcap != 0 || c.bias != nil); i++ {
-			if c.bias != nil {
-				c.bias.Row(w.bias, j.placed(q0+i*every-j.at.First), j.s.places[j.s.place.Slot(t)*Tile:][:Tile])
-			}
-			for r := range g {
-				c.logits(s[(i*g+r)*Tile:][:Tile], &view{hi: Tile}, w.bias, head*g+r)
-			}
-		}
-		for r := range rows {
-			m.max[r], m.sum[r] = minusInf, 0
-		}
-		vec.SoftTile(s, m.max, m.sum, m.f)
+		j.sums(w, m, head, choose, t)
 		for r, sum := range m.sum {
 			prod := w.prod[2*r*stride+t:]
-			if prod[0], prod[stride] = m.max[r], sum; !sees(t, q0+r/g*every) {
+			if prod[0], prod[stride] = m.max[r], sum; !sees(t, choose[r/g]) {
 				prod[0], prod[stride] = minusInf, 0 // whoever is asked beside it
 			}
 		}
 	}
+}
+
+// loadFor loads the queries of rows of the session that choose as the worker's.
+func (j *job) loadFor(w *worker, head int, choose []int32) {
+	c, g := j.s.core, j.s.core.group
+	for i, q := range choose {
+		w.asked = queries{q: w.q[i*g*c.shape.Dim:]}
+		if w.codes != nil {
+			w.asked.codes, w.asked.meta = w.codes[i*g*c.padded():], w.meta[i*g*c.padded()/i8.Group:]
+		}
+		j.load(&w.asked, w, head, int(q)-j.at.First, 1)
+	}
+}
+
+// sums is exact of one tile.
+func (j *job) sums(w *worker, m softmax, head int, choose []int32, t int) {
+	c, g := j.s.core, j.s.core.group
+	s := w.s[:len(choose)*g*Tile]
+	key, _ := j.s.tile(t, head)
+	j.products(w, &c.coded, w.q, s, key, 0, len(choose)*g, Tile)
+	for i := 0; i < len(choose) && (c.layer.Score.Softcap != 0 || c.bias != nil); i++ {
+		if c.bias != nil {
+			c.bias.Row(w.bias, j.placed(int(choose[i])-j.at.First), j.s.places[j.s.place.Slot(t)*Tile:][:Tile])
+		}
+		for r := range g {
+			c.logits(s[(i*g+r)*Tile:][:Tile], &view{hi: Tile}, w.bias, head*g+r)
+		}
+	}
+	for r := range m.sum {
+		m.max[r], m.sum[r] = minusInf, 0
+	}
+	vec.SoftTile(s, m.max, m.sum, m.f)
 }
 
 // keep leaves the best k of the candidates [lo, hi) that the row sees, with equal shares the first ones, and clears the bits of the others.
@@ -471,10 +478,10 @@ func (j *job) narrow(w *worker, head, n int) {
 	words := choiceWords((first + n - 1) / Tile)
 	f := &w.far
 	f.any, f.each = w.bits[:words], w.bits[words:2*words]
-	every := j.s.core.sel[head].Every
+	by := j.s.choices[head].by[w.row0:]
 	for i := range n {
 		v := &f.see[i]
-		if i > 0 && (first+i)%every != 0 {
+		if i > 0 && by[i] == by[i-1] {
 			v.pick = f.see[i-1].pick
 			continue
 		}

@@ -55,7 +55,7 @@ func (s *state) Fetch(at *seq.Step) {
 	}
 	for h, sel := range c.sel {
 		if sel != nil && sel.Every > 1 {
-			row := (s.n - 1) / sel.Every * sel.Every
+			row := s.choices[h].goesBy(sel, s.n-1)
 			s.want(h, s.choices[h].get(row), row/Tile)
 		}
 	}

@@ -39,6 +39,8 @@ type Result struct {
 	Tokens int     // scored
 	// ReadShare is the part of their past that tokens have read in the layers whose plan has a selector; 1 without.
 	ReadShare float64
+	// ChoiceShare is the part of the tokens that have chosen what they read, over the heads with a selector; 0 without.
+	ChoiceShare float64
 
 	Quarters     []Quarter // of windows of Quartered tokens and more, which tell whether the end of a long text is like its beginning; else nil
 	AnonPeak     int64     // most memory of the process seen that is no file's pages; 0 where the system does not tell
@@ -154,7 +156,7 @@ func (p Perplexity) Run(ctx context.Context, m *godwit.Model, tokens []int32, pr
 		q.NLL /= float64(max(1, q.Tokens))
 	}
 	st := s.Stats()
-	r.ReadShare, r.SpillWritten = st.ReadShare(), st.SpillWritten
+	r.ReadShare, r.ChoiceShare, r.SpillWritten = st.ReadShare(), st.ChoiceShare(), st.SpillWritten
 	r.NLL = r.sum / float64(r.Tokens)
 	r.PPL = math.Exp(r.NLL)
 	return r.Result, nil

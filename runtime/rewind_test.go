@@ -12,8 +12,14 @@ import (
 // TestRewindChoice: going back to the middle of a choice that is no longer kept computes no more than a tile again; when that is cancelled, the
 // session ends with the tile before, and goes on from there as one that was never further, drafts included.
 func TestRewindChoice(t *testing.T) {
+	for _, selector := range []string{"recycle(k=1,local=1,dense=0)", "louis(k=1,tau=0.5,local=1,dense=0)"} {
+		t.Run(selector, func(t *testing.T) { rewindChoice(t, selector) })
+	}
+}
+
+func rewindChoice(t *testing.T, selector string) {
 	ctx := context.Background()
-	m := tinyModel(t, tinyFile(t, "llama"), Options{Plan: "span=full layout=grow select=recycle(k=1,local=1,dense=0)", Threads: 2})
+	m := tinyModel(t, tinyFile(t, "llama"), Options{Plan: "span=full layout=grow select=" + selector, Threads: 2})
 	ids := append(setText(m, 200, 1), setText(m, 200, 1)...)
 	open := func() *Session {
 		s, err := m.NewSession(SessionOptions{Context: 500, Chunk: 100})

@@ -17,7 +17,7 @@ func TestSpill(t *testing.T) {
 		path := tinyFile(t, name)
 		for i, plan := range []string{"", "kv=q8_0 layout=grow", "kv=kivi(bits=3)", "pos=alibi kv=f32", "span=window(40)",
 			"span=sinks(4)+window(100) layout=grow", "span=full keep=h2o(70,every=64)", "span=full layout=grow kv=q8_0 select=recycle(k=1,dense=0)",
-			"span=full layout=grow select=bounds(k=1,local=1,dense=0)"} {
+			"span=full layout=grow select=bounds(k=1,local=1,dense=0)", "span=full layout=grow select=louis(k=1,tau=0.9,local=1,dense=0)"} {
 			var want []string
 			var held int64
 			for _, o := range []Options{{}, {Spill: t.TempDir()}, {Spill: t.TempDir(), Memory: 1}, {Spill: t.TempDir(), Power: PowerPerformance}} {

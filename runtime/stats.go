@@ -24,6 +24,8 @@ type Stats struct {
 	Anon           int64  // anonymous memory of the process now; 0 where the system does not tell
 	TilesRead      int64  // tiles of the past that rows have read in layers with a selector, over rows and KV heads
 	TilesSeen      int64  // of as many that they saw; 0 without selectors
+	RowsChose      int64  // rows that have chosen what they read, over KV heads with a selector
+	RowsCould      int64  // those that might have: all but the first ones, which read all
 	SpillWritten   int64  // bytes of rows that were stored in the session's file, rows that were rewound too
 	LogitsHash     string // of the last logits: equal hashes mean equal bits
 }
@@ -57,6 +59,9 @@ func (s Stats) ReadShare() float64 {
 	return float64(s.TilesRead) / float64(s.TilesSeen)
 }
 
+// ChoiceShare returns how many choices of what to read there were for a row and KV head with a selector; 0 without.
+func (s Stats) ChoiceShare() float64 { return float64(s.RowsChose) / float64(max(1, s.RowsCould)) }
+
 func perSecond(n float64, d time.Duration) float64 {
 	if d <= 0 {
 		return 0
@@ -70,6 +75,7 @@ func (s *Session) Stats() Stats {
 	if s.state != nil {
 		st.KVBytes = s.state.Bytes()
 		st.TilesRead, st.TilesSeen = s.state.Reads()
+		st.RowsChose, st.RowsCould = s.state.Chooses()
 	}
 	if s.spill != nil {
 		st.SpillWritten = s.spill.written

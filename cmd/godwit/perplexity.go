@@ -22,6 +22,7 @@ type perplexityJSON struct {
 	Plan      string  `json:"plan"`
 	Exact     bool    `json:"exact"`
 	ReadShare float64 `json:"read_share"`
+	Choices   float64 `json:"choice_share"`
 	AnonPeak  int64   `json:"anon_peak_bytes"`
 	Spilled   int64   `json:"spill_written_bytes"`
 
@@ -111,7 +112,7 @@ Of windows of 4,096 tokens and more it tells speed and perplexity by quarters, a
 				return fmt.Errorf("the perplexity is %v: the model's scores are no numbers, or give a token of the text no probability", r.PPL)
 			}
 			j := &perplexityJSON{Model: args[0], PPL: r.PPL, NLL: r.NLL, Tokens: r.Tokens, Ctx: p.Context, Protocol: string(p.Protocol), Stride: p.Stride,
-				Plan: m.Plan(), Exact: a.exact, ReadShare: r.ReadShare, AnonPeak: r.AnonPeak, Spilled: r.SpillWritten}
+				Plan: m.Plan(), Exact: a.exact, ReadShare: r.ReadShare, Choices: r.ChoiceShare, AnonPeak: r.AnonPeak, Spilled: r.SpillWritten}
 			for _, q := range r.Quarters {
 				j.Quarters = append(j.Quarters, quarterJSON{TPS: q.TPS(), Tokens: q.Tokens, NLL: q.NLL})
 			}

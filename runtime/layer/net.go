@@ -183,6 +183,17 @@ func (s *NetState) Reads() (read, seen int64) {
 	return read, seen
 }
 
+// Chooses returns how many of the rows so far have chosen what they read, over layers and KV heads with a selector, and how many might have.
+func (s *NetState) Chooses() (chose, could int64) {
+	for _, st := range s.states {
+		if r, ok := st.(seq.Reader); ok {
+			a, b := r.Chooses()
+			chose, could = chose+a, could+b
+		}
+	}
+	return chose, could
+}
+
 // Rewind forgets the rows from n on, also those of a pass that failed. After an error, which wraps seq.ErrRewind when
 // that past is gone, only a Rewind to an earlier row makes the state usable.
 func (s *NetState) Rewind(n int) error {
