@@ -125,7 +125,7 @@ func BenchmarkDecodeModel(b *testing.B) {
 func BenchmarkSelect(b *testing.B) {
 	const rows, chunk = 8192, 512
 	for name, sh := range benchShapes {
-		for _, text := range []string{"all", "recycle(share=0.25)", "recycle(share=0.25,every=64)", "bounds(share=0.25,every=16)", "bounds(share=0.25)"} {
+		for _, text := range []string{"all", "recycle(share=0.25)", "recycle(share=0.25,every=64)", "hip(k=16,beam=16)", "bounds(share=0.25,every=16)", "bounds(share=0.25)"} {
 			for _, n := range []int{chunk, 1} {
 				b.Run(fmt.Sprintf("%s/%s/rows=%d", name, text, n), func(b *testing.B) {
 					r, done := benchSession(b, "f16 select="+text, sh, rows, chunk, 1)
