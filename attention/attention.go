@@ -220,7 +220,8 @@ type Layer struct {
 	Temp   Temperature // nil: 1
 	Key    Codec       // nil: f16
 	Value  Codec       // nil: f16
-	Near   Span        // rows that queries read from a second store, in f16; nil: what Far or a codec usually has, else none
+	Near   Span        // rows that queries read from a second store; nil: what Far or a codec usually has, else none
+	NearKV Codec       // how those are stored; nil: f16
 	Far    Far         // positions of rows that are not near; nil: their own
 	Layout Layout      // nil: folded with a Fold that lets go of tokens, kept with a Keep, mixed when some heads see less than others, ring when the span is bounded, else grow
 	Select []Selector  // one, or one for each KV head, of which nil reads all that a query may see; empty: all heads do
@@ -292,6 +293,9 @@ func (l Layer) filled() Layer {
 	}
 	if l.Near == nil {
 		l.Near = l.usualNear()
+	}
+	if l.NearKV == nil {
+		l.NearKV = F16{}
 	}
 	if l.Layout == nil {
 		switch l.Layout = (Grow{}); {

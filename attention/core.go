@@ -35,6 +35,7 @@ type Core struct {
 	scale   float32
 	group   int // query heads per KV head
 	height  int // queries in a query tile
+	cut     int // most rows of the pieces that steps are taken in; 0: they are taken at once
 }
 
 // coded is how a store holds its rows.
@@ -98,6 +99,9 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 		}
 	}
 	c.makeShelves()
+	if cutter, ok := l.Layout.(Cutter); ok {
+		c.cut = cutter.Cut()
+	}
 	var err error
 	if c.pos, err = l.Pos.Fit(sh.Dim); err != nil {
 		return clash(l.Pos, sh, err)
@@ -221,5 +225,5 @@ func (c *Core) Run(out, q, k, v []float32, st seq.State, at *seq.Step) error {
 	if s.spill != nil {
 		return s.spilled(job{out: out, q: q, k: k, v: v}, at)
 	}
-	return s.run(job{out: out, q: q, k: k, v: v}, at)
+	return s.cuts(job{out: out, q: q, k: k, v: v}, at)
 }

@@ -48,8 +48,8 @@ func (c *Core) Cost(first, n int, exact bool) (cost seq.Cost) {
 	part(far, c.key, c.keyInts != nil, c.shape.Dim)
 	part(far, c.value, c.valInts != nil, c.shape.VDim)
 	if c.near != nil {
-		part(near, c.near.key, false, c.shape.Dim)
-		part(near, c.near.value, false, c.shape.VDim)
+		part(near, c.near.key, c.near.keyInts != nil, c.shape.Dim)
+		part(near, c.near.value, c.near.valInts != nil, c.shape.VDim)
 	}
 	for _, s := range c.sel {
 		if s != nil {

@@ -310,7 +310,8 @@ func kvTexts() (texts []string) {
 			texts = append(texts, text)
 		}
 	}
-	return append(texts, "kv=q4 near=none", "kv=f16 near=sinks(5)+window(70)")
+	return append(texts, "kv=q4 near=none", "kv=f16 near=sinks(5)+window(70)", "kv=kivi(bits=3,rot) near=window(64) nearkv=q8_0",
+		"key=f32 value=q4 near=blocks(64,back=0) nearkv=q8_0", "kv=kivi(bits=4) near=blocks(64,back=0) nearkv=q8_0")
 }
 
 // keptTexts are what keepers may be with of kvTexts, or refuse by name.

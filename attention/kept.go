@@ -153,7 +153,7 @@ func (s *state) pieces(j job, at *seq.Step) error {
 // piece runs n rows of a step, when done of them are.
 func (s *state) piece(j job, at *seq.Step, done, n int) error {
 	sh := s.core.shape
-	s.step = seq.Step{First: at.First + done, N: n, Hide: at.Hide, Surprise: at.Surprise, Exact: at.Exact, Team: at.Team, Mem: at.Mem}
+	s.step = seq.Step{First: at.First + done, N: n, Hide: at.Hide, Surprise: at.Surprise, Exact: at.Exact, Team: at.Team, Mem: at.Mem, Heads: at.Heads}
 	if at.Pos != nil {
 		s.step.Pos = at.Pos[done:]
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/godwit-ai/godwit/seq"
 )
 
-// The near store holds, in f16, a second copy of the first rows and of those close to the query, and queries read these instead
+// The near store holds, in f16 or what the plan says, a second copy of the first rows and of those close to the query, and queries read these instead
 // of what the codec makes of them. Most of a query's attention goes there: with 4-bit keys, an error of the result of 1.6% becomes
 // 0.08% with the first 64 rows and the last 128 in f16 (smollm2:135m, 4,000 tokens), for 3 to 4% of an f16 cache of 8,000.
 // Codecs that encode whole tiles need it, since theirs are not there before they are full.
@@ -74,17 +74,35 @@ func (c *Core) makeNear() (a, b any, err error) {
 				fmt.Errorf("tiles that are encoded when they are full need a near window of %d", Tile)
 		}
 	}
-	key, err := F16{}.Keys(c.shape.Dim)
+	key, err := l.NearKV.Keys(c.shape.Dim)
 	if err != nil {
-		return l.Near, c.shape, err
+		return "nearkv=" + l.NearKV.String(), c.shape, err
 	}
-	value, err := F16{}.Values(c.shape.VDim)
+	value, err := l.NearKV.Values(c.shape.VDim)
 	if err != nil {
-		return l.Near, c.shape, err
+		return "nearkv=" + l.NearKV.String(), c.shape, err
+	}
+	if !asTheyCome(key) || !asTheyCome(value) {
+		return "nearkv=" + l.NearKV.String(), l.Key.String() + "/" + l.Value.String(), errors.New("near rows are stored one by one, in the basis of the codec beside them")
 	}
 	d := newCoded(key, value, c.shape)
+	// Integers are multiplied as such where those of the codec are, by the same quantised queries.
+	if c.keyInts == nil || l.Far != nil {
+		d.keyInts, d.keyNibs = nil, nil
+	}
+	if c.valInts == nil {
+		d.valInts, d.valNibs = nil, nil
+	}
 	c.near = &d
 	return nil, nil, nil
+}
+
+// asTheyCome reports whether rows are stored one by one and in the layer's basis.
+func asTheyCome(r Rows) bool {
+	_, seals := r.(Sealer)
+	_, turns := r.(turning)
+	_, narrow := r.(Narrow)
+	return !seals && !turns && !narrow
 }
 
 func (c *Core) nearReach() Reach { return reach([]Span{c.layer.Near}) }

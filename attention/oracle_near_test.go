@@ -92,14 +92,26 @@ func (f *fixture) near() func(q, k int) bool {
 	return f.mask(text, func(q, k int) bool { return anySees(sum, q, k) })
 }
 
-// nearRow returns what the near store keeps of a row: halves, in the codec's basis. It turns rows as the codec does, in float32, since
+// nearRow returns what the near store keeps of a row, in the codec's basis. It turns rows as the codec does, in float32, since
 // a last bit more rounds some numbers to other halves; that a turn is what it should be shows in far rows.
 func (f *fixture) nearRow(t testing.TB, codec Codec, keys bool, head int) func(x []float64) {
 	back, rows := f.basis(t, codec, keys, head).back, f.rows(t, codec, keys)
+	kept := f.stored(t, f.layer.filled().NearKV, keys, head)
 	return func(x []float64) {
 		for i, v := range turned32(rows, x, head) {
-			x[i] = oracleCodecs["f16"](float64(v))
+			x[i] = float64(v)
 		}
+		kept(x)
 		copy(x, back(x))
 	}
+}
+
+// nearInts tells whether near keys and values are multiplied as integers: where those of the codec beside them are, by the same queries.
+func (f *fixture) nearInts() (keys, values bool) {
+	l := f.layer.filled()
+	if l.NearKV.String() != "q8_0" {
+		return false, false
+	}
+	keys, values = f.integers()
+	return keys && l.Far == nil, values
 }

@@ -265,6 +265,7 @@ func (f *fixture) oracle(t testing.TB) []float64 {
 			nearVs = append(nearVs, wide(v, f.nearRow(t, l.Value, false, kv)))
 		}
 		sees, near := f.sees(kv), f.near()
+		nearKeys, nearValues := f.nearInts()
 		keySeals, valSeals := f.sealed(t, l.Key, true, kv, nearKs), f.sealed(t, l.Value, false, kv, nearVs)
 		query := func(h, i int) []float64 {
 			return wide(f.q[(i*sh.Heads+h)*sh.Dim:][:sh.Dim], func(x []float64) { turn(x, far.query(i)) })
@@ -285,7 +286,11 @@ func (f *fixture) oracle(t testing.TB) []float64 {
 			if valSeals != nil {
 				r.v, r.weight = valSeals[j].x, valSeals[j].weight
 			}
-			farRows, nearRows = append(farRows, r.weighed(unit)), append(nearRows, &oracleRow{k: nearKs[j], v: nearVs[j], near: true, own: true})
+			n := &oracleRow{k: nearKs[j], v: nearVs[j], near: !nearKeys, own: !nearKeys}
+			if nearValues { // the row's largest value is 127
+				n.nearWeight = mostOf(f.basis(t, l.Value, false, kv).turn(n.v)) / 127
+			}
+			farRows, nearRows = append(farRows, r.weighed(unit)), append(nearRows, n)
 			midRows = append(midRows, &oracleRow{k: nearKs[j], v: nearVs[j], near: true})
 		}
 		reads := f.reads(t, kv, known, scale, query, sees)
@@ -318,11 +323,12 @@ func (f *fixture) oracle(t testing.TB) []float64 {
 // oracleRow is a key and a value as a query reads them.
 type oracleRow struct {
 	k, v []float64
-	near bool // read from the near store
+	near bool // read from the near store, by a query that is not rounded
 	own  bool // by the query at its own position
 
 	scale, low []float64 // of the channels of a sealed key, which is in the codec's basis
 	weight     float64   // scale of a value that is multiplied as integers
+	nearWeight float64   // the same of the near store
 }
 
 // weighed gives a row the scale of its value that no Sealer told.
@@ -407,17 +413,8 @@ func (f *fixture) softmax(t testing.TB, o, q, own []float64, rows []*oracleRow, 
 		}
 	}
 	if intValues {
-		far := make([]float64, len(rows)) // weights of values that are integers, times the values' scales
-		for j, r := range rows {
-			if r != nil {
-				far[j] = ps[j] * r.weight
-			}
-		}
-		for j, p := range rounded(far) {
-			if r := rows[j]; r != nil && r.weight != 0 {
-				ps[j] = p / r.weight
-			}
-		}
+		roundWeights(ps, rows, func(r *oracleRow) float64 { return r.weight })
+		roundWeights(ps, rows, func(r *oracleRow) float64 { return r.nearWeight })
 	}
 	for j, p := range ps {
 		if p != 0 {
@@ -431,6 +428,28 @@ func (f *fixture) softmax(t testing.TB, o, q, own []float64, rows []*oracleRow, 
 			o[d] /= sum
 		}
 	}
+}
+
+// roundWeights rounds the weights of values that are integers, times the values' scales. Each store's are by themselves.
+func roundWeights(ps []float64, rows []*oracleRow, scale func(*oracleRow) float64) {
+	weighed := make([]float64, len(rows))
+	for j, r := range rows {
+		if r != nil {
+			weighed[j] = ps[j] * scale(r)
+		}
+	}
+	for j, p := range rounded(weighed) {
+		if r := rows[j]; r != nil && scale(r) != 0 {
+			ps[j] = p / scale(r)
+		}
+	}
+}
+
+func mostOf(x []float64) (most float64) {
+	for _, v := range x {
+		most = max(most, math.Abs(v))
+	}
+	return most
 }
 
 // oracleLevels are the integers that the largest value of a row has.

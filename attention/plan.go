@@ -145,7 +145,7 @@ type (
 )
 
 // keys are the keys of edits, for errors.
-var keys = []string{"span", "pos", "temp", "kv", "key", "value", "near", "far", "layout", "select", "keep", "fold"}
+var keys = []string{"span", "pos", "temp", "kv", "key", "value", "near", "nearkv", "far", "layout", "select", "keep", "fold"}
 
 // edits are the keys of a plan: each changes a layer by a value.
 var edits = map[string]func(l *Layer, v value) error{
@@ -161,6 +161,7 @@ var edits = map[string]func(l *Layer, v value) error{
 	"key":    func(l *Layer, v value) error { return editPart(&codecs, &l.Key, v) },
 	"value":  func(l *Layer, v value) error { return editPart(&codecs, &l.Value, v) },
 	"near":   editNear,
+	"nearkv": func(l *Layer, v value) error { return editPart(&codecs, &l.NearKV, v) },
 	"far":    editFar,
 	"keep":   editKeep,
 	"fold":   func(l *Layer, v value) error { return editPart(&folds, &l.Fold, v) },
@@ -393,6 +394,9 @@ func (l Layer) String() string {
 	}
 	if none := (Nothing{}); l.Near != none || l.usualNear() != none {
 		kv += " near=" + l.Near.String()
+	}
+	if l.NearKV != Codec(F16{}) {
+		kv += " nearkv=" + l.NearKV.String()
 	}
 	if l.Far != nil {
 		kv += " far=" + l.Far.String()

@@ -125,6 +125,8 @@ func TestPlanEdit(t *testing.T) {
 		{"span=full", strings.NewReplacer("window(512)", "full", "ring", "grow").Replace(ring), all},
 		{"5:span=sinks( 4 )+window(100)", ring, strings.NewReplacer("full", "sinks(4)+window(100)", "grow", "ring").Replace(all)},
 		{"0:span=[ full , window(9) ]", strings.NewReplacer("window(512)", "[full,window(9)]", "ring", "mixed").Replace(ring), all},
+		{"0: near=window(70) nearkv=q8_0; 5: nearkv=q8_0 nearkv=f16", strings.Replace(ring, "layout", "near=window(70) nearkv=q8_0 layout", 1), all},
+		{"0: layout=ring(step=64)", ring + "(step=64)", all},
 		{"0: layout=grow", strings.Replace(ring, "ring", "grow", 1), all},
 		{"pos=linear(factor=8)", strings.Replace(ring, "10000)", "10000)+linear(factor=8)", 1), strings.Replace(all, "1000000)", "1000000)+linear(factor=8)", 1)},
 		{"0: pos=none; pos=ntk(factor=2)", strings.Replace(ring, "rope(base=10000)", "none", 1), strings.Replace(all, "1000000)", "1000000)+ntk(factor=2)", 1)},
@@ -172,8 +174,8 @@ func TestPlanErrors(t *testing.T) {
 		at   int // 1 is the first character
 		want string
 	}{
-		{"spam=full", 1, `"spam" is not one of span, pos, temp, kv, key, value, near, far, layout, select, keep and fold`},
-		{"kv=f16 (", 8, `"(" is not one of span, pos, temp, kv, key, value, near, far, layout, select, keep and fold`},
+		{"spam=full", 1, `"spam" is not one of span, pos, temp, kv, key, value, near, nearkv, far, layout, select, keep and fold`},
+		{"kv=f16 (", 8, `"(" is not one of span, pos, temp, kv, key, value, near, nearkv, far, layout, select, keep and fold`},
 		{"kv f16", 4, "= is missing after kv"},
 		{"kv=", 4, "a name is missing"},
 		{"kv=f31", 4, `"f31" is not a codec; there are f16, f32, kivi, pca, q4 and q8_0`},
@@ -240,8 +242,8 @@ func TestPlanErrors(t *testing.T) {
 		{"2-1: kv=f16", 1, "the range 2-1 runs backwards"},
 		{"1,x: kv=f16", 3, `"x:" is not the number of a layer`},
 		{"1 kv=f16", 3, "a selector of layers, as in 0-4,6:, ends in a colon"},
-		{"kv=f16 : kv=f32", 8, `":" is not one of span, pos, temp, kv, key, value, near, far, layout, select, keep and fold`},
-		{"span=full] kv=f16", 10, `"]" is not one of span, pos, temp, kv, key, value, near, far, layout, select, keep and fold`},
+		{"kv=f16 : kv=f32", 8, `":" is not one of span, pos, temp, kv, key, value, near, nearkv, far, layout, select, keep and fold`},
+		{"span=full] kv=f16", 10, `"]" is not one of span, pos, temp, kv, key, value, near, nearkv, far, layout, select, keep and fold`},
 		{"kv=f16" + strings.Repeat(" ", maxText), maxText + 1, fmt.Sprintf("%d characters, more than %d", maxText+6, maxText)},
 		{"pos=rope(" + strings.Repeat("a,", maxArgs) + "a)", 10 + 2*maxArgs, "rope: more than 256 arguments"},
 	} {

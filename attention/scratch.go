@@ -9,6 +9,20 @@ import (
 
 // Scratch counts what Run takes from a step's arena, in the order in which it does: TestScratch compares the two to the byte.
 func (c *Core) Scratch(mem *seq.Sizer, at *seq.StepSize) {
+	piece := *at
+	if c.cut > 0 {
+		piece.N = min(at.N, c.cut)
+		if rest := at.N % c.cut; rest > 0 { // few rows may take more than many
+			last := *at
+			last.N = rest
+			c.scratch(mem, &last)
+		}
+	}
+	c.scratch(mem, &piece)
+}
+
+// scratch is Scratch of a step that is not cut.
+func (c *Core) scratch(mem *seq.Sizer, at *seq.StepSize) {
 	sh := c.shape
 	mark := mem.Mark()
 	c.sizeForget(mem, at)

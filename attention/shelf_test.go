@@ -13,7 +13,8 @@ import (
 func TestMixed(t *testing.T) {
 	sh := Shape{Heads: 8, KVHeads: 4, Dim: 16, VDim: 32}
 	const rows, step = 1500, 100
-	ring := func(first, back int) int { return tiles(first) + (back+step-1+Tile-2)/Tile + 1 }
+	ringBy := func(first, back, step int) int { return tiles(first) + (back+step-1+Tile-2)/Tile + 1 }
+	ring := func(first, back int) int { return ringBy(first, back, step) }
 	grows := func(head int, at string) string { // a selector for one head of four
 		list := []string{"all", "all", "all", "all"}
 		list[head] = at
@@ -26,13 +27,14 @@ func TestMixed(t *testing.T) {
 	}{
 		{"window(30),full,sinks(4)+window(200),window(30)", 2*ring(0, 30) + ring(4, 200) + tiles(rows), ""},
 		{"full,full,window(64),full", 3*tiles(rows) + ring(0, 64), grows(1, "recycle(k=1,local=1,dense=0,every=16)")},
+		{"window(500),full,sinks(4)+window(230),full", ringBy(0, 500, 30) + ringBy(4, 230, 30) + 2*tiles(rows), " layout=mixed(step=30)"},
 		{"window(500),window(20),window(500),window(20)", 2*ring(0, 500) + 2*ring(0, 20), ""},
 		{"full,window(150),strided(8),sinks(70)+window(70)", 2*tiles(rows) + ring(0, 150) + ring(70, 70), grows(0, "bounds(k=2,local=1,dense=0)")},
 	} {
 		for k, kv := range []string{"kv=f32", "kv=q8_0", "kv=kivi(bits=3)", "kv=q4"} {
 			pos := []string{"rope", "alibi"}[(i+k)%2]
 			f := newFixture(t, fmt.Sprintf("span=[%s] pos=%s %s%s", c.spans, pos, kv, c.more), sh, rows, uint64(i))
-			if got := f.layer.filled().Layout.String(); got != "mixed" {
+			if got := f.layer.filled().Layout.String(); got != "mixed" && c.more != " layout="+got {
 				t.Fatalf("%s: layout %s", f.text, got)
 			}
 			g := newFixture(t, f.text+" layout=grow", sh, rows, uint64(i))

@@ -19,7 +19,7 @@ func (s *state) spilled(j job, at *seq.Step) error {
 			return fmt.Errorf("attention layer %d: %w", c.shape.Layer, err)
 		}
 	}
-	if err := s.run(j, at); err != nil {
+	if err := s.cuts(j, at); err != nil {
 		return err
 	}
 	first := &s.shelves[0]

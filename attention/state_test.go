@@ -21,9 +21,14 @@ func TestRingMemory(t *testing.T) {
 		chunk, tiles int // tiles: those of first rows, and what window + chunk − 1 rows touch at most
 	}{
 		{"window(64)", 1, 2}, {"window(65)", 1, 2}, {"window(66)", 1, 3}, {"window(1)", 1, 1}, {"window(1)", 64, 2}, {"window(64)", 64, 3},
-		{"window(512)", 32, 10}, {"sinks(4)+window(100)", 7, 4}, {"sinks(70)+window(64)", 1, 4}, {"sinks(4)", 1, 2},
+		{"window(512)", 32, 10}, {"window(512) layout=ring(step=64)", 300, 10}, {"window(65) layout=ring(step=24)", 64, 3}, {"window(66) layout=ring(step=1)", 9, 3},
+		{"sinks(70)+window(64) layout=ring(step=64)", 64, 5}, {"sinks(4)+window(100)", 7, 4}, {"sinks(70)+window(64)", 1, 4}, {"sinks(4)", 1, 2},
 	} {
-		f := newFixture(t, "span="+c.span+" layout=ring kv=f16", sh, rows, 1)
+		span, layout, ok := strings.Cut(c.span, " ")
+		if !ok {
+			layout = "layout=ring"
+		}
+		f := newFixture(t, "span="+span+" kv=f16 "+layout, sh, rows, 1)
 		r := f.runner(t, rows, c.chunk)
 		size := int64(c.tiles) * Tile * 2 * 16 * 2 // f16 keys and values of one head
 		full := 0
@@ -43,7 +48,7 @@ func TestRingMemory(t *testing.T) {
 		if b := r.c.Bytes(&seq.Env{MaxLen: rows, MaxChunk: c.chunk}); b != size || len(r.st.(*state).shelves[0].mem) != int(size) {
 			t.Errorf("%s by %d: Bytes says %d, %d were taken, want %d", c.span, c.chunk, b, len(r.st.(*state).shelves[0].mem), size)
 		}
-		g := newFixture(t, "span="+c.span+" layout=grow kv=f16", sh, rows, 1).runner(t, rows, 100)
+		g := newFixture(t, "span="+span+" layout=grow kv=f16", sh, rows, 1).runner(t, rows, 100)
 		if err := g.all(steps{100}.cut(rows)); err != nil {
 			t.Fatal(err)
 		}

@@ -76,8 +76,10 @@ func TestScratch(t *testing.T) {
 			continue
 		}
 		path := tinyFile(t, d.Name())
-		for i, plan := range []string{"", "kv=q8_0", "key=q4 value=f32", "span=window(40)", "kv=kivi(bits=3)", "pos=alibi kv=q4", "span=full layout=grow kv=f16 select=mean(k=1,local=1,dense=0)", "span=full layout=grow kv=q8_0 select=recycle(k=1,dense=0)",
-			"span=full layout=grow kv=q8_0 select=hip(k=1,dense=0)", "span=full layout=grow select=louis(k=1,dense=0)"} {
+		for i, plan := range []string{"", "kv=q8_0", "key=q4 value=f32", "span=window(40)", "span=window(40) layout=ring(step=24)", "kv=kivi(bits=3)",
+			"kv=kivi(bits=4,rot) near=window(64) nearkv=q8_0", "pos=alibi kv=q4", "span=full layout=grow kv=f16 select=mean(k=1,local=1,dense=0)",
+			"span=full layout=grow kv=q8_0 select=recycle(k=1,dense=0)", "span=full layout=grow kv=q8_0 select=hip(k=1,dense=0)",
+			"span=full layout=grow select=louis(k=1,dense=0)"} {
 			m := tinyModel(t, path, Options{Plan: plan, Threads: 1 + i%3})
 			check(m, d.Name()+" "+plan, 1, 3, 17, 128)
 			checked++
