@@ -207,7 +207,6 @@ func TestJSON(t *testing.T) {
 		{section: "eval plans", args: append([]string{"eval", "plans", m, "-f", long, "--ctx", "1024"}, tinyEval...)},
 		{section: "eval stream", args: []string{"eval", "stream", m, "-f", long, "--tokens", "400", "--depths", "0.5"}},
 		{section: "heads", args: []string{"heads", tiny(t, "llama.context_length", uint32(1024)), "-f", long, "--ctx", "768"}},
-		{section: "mix", args: []string{"mix", m, "-f", long, "--ctx", "256", "--score", "32", "--each", "kv=f32"}},
 		{section: "advise", args: append([]string{"advise", tiny(t, "llama.context_length", uint32(1024)), "-f", long, "--plan", "kv=f32", "--plan", "far=cap near=none"}, tinyAdvice...)},
 		{section: "inspect", args: []string{"inspect", m}},
 		{section: "plan", args: []string{"plan", m}},
