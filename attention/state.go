@@ -245,19 +245,24 @@ func (s *state) Rewind(n int) error {
 	if n < s.n && !s.goesOn(n) {
 		return fmt.Errorf("attention layer %d: what row %d goes by is not kept: %w", s.core.shape.Layer, n, seq.ErrRewind)
 	}
-	all := s.shelves
-	if s.core.near != nil {
-		all = append(all[:len(all):len(all)], s.near)
-	}
-	for i := range all {
-		need := all[i].needs(n)
-		if i == len(s.shelves) {
-			if kept, _ := s.near.place.Held(0); n/Tile >= kept {
-				need = min(need, n/Tile*Tile) // the last tile will be sealed
-			}
-		}
-		if need < min(all[i].low, n) {
+	lost := func(of *shelf, need int) error {
+		if need < min(of.low, n) {
 			return fmt.Errorf("attention layer %d: row %d is needed at row %d: %w", s.core.shape.Layer, need, n, seq.ErrRewind)
+		}
+		return nil
+	}
+	for i := range s.shelves {
+		if err := lost(&s.shelves[i], s.shelves[i].needs(n)); err != nil {
+			return err
+		}
+	}
+	if s.core.near != nil {
+		need := s.near.needs(n)
+		if kept, _ := s.near.place.Held(0); n/Tile >= kept {
+			need = min(need, n/Tile*Tile) // the last tile will be sealed
+		}
+		if err := lost(&s.near, need); err != nil {
+			return err
 		}
 	}
 	for h := range s.choices {
