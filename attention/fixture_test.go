@@ -23,6 +23,8 @@ type fixture struct {
 	unclear     []int             // rows of which the oracle cannot tell what a selector chooses
 	surprise    []float32         // [≥ n]
 	masks       map[string][]bool // what the oracle's spans see, by their texts: row q at q(q+1)/2
+	stores      map[string]Rows   // of the oracle, by codec
+	ints        *[2]bool          // keys and values are multiplied as integers
 }
 
 // newFixture fills it with sums of uniform numbers, which every CPU computes alike.

@@ -7,8 +7,15 @@ import (
 	"testing"
 )
 
-// rows makes a codec's rows, in the fixture's bases.
+// rows makes a codec's rows, in the fixture's bases, once.
 func (f *fixture) rows(t testing.TB, codec Codec, keys bool) Rows {
+	name := "values " + codec.String()
+	if keys {
+		name = "keys " + codec.String()
+	}
+	if rows := f.stores[name]; rows != nil {
+		return rows
+	}
 	l := Layer{Key: codec, Value: codec, Bases: f.layer.Bases}
 	rows, err := l.values(f.shape)
 	if keys {
@@ -17,6 +24,10 @@ func (f *fixture) rows(t testing.TB, codec Codec, keys bool) Rows {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if f.stores == nil {
+		f.stores = map[string]Rows{}
+	}
+	f.stores[name] = rows
 	return rows
 }
 

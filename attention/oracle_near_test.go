@@ -37,17 +37,19 @@ func (f *fixture) sealed(t testing.TB, codec Codec, keys bool, head int, near []
 		tile := make([]byte, s.Size())
 		s.Seal(tile, x)
 		s.Get(y, tile, Tile)
+		var scale, low []float64 // of the tile's channels
+		if c, ok := s.(Channels); ok {
+			a, b := make([]float32, (dim+31)/32*32), make([]float32, (dim+31)/32*32)
+			c.Channels(tile, a, b)
+			scale, low = wide(a[:dim]), wide(b[:dim])
+		}
 		for r := range min(Tile, len(near)-lo) {
 			row := sealedRow{x: make([]float64, dim)}
 			for i := range dim {
 				row.x[i] = float64(y[place(i, r)])
 			}
-			if c, ok := s.(Channels); ok {
-				scale, low := make([]float32, dim+64), make([]float32, dim+64)
-				c.Channels(tile, scale[:(dim+31)/32*32], low[:(dim+31)/32*32])
-				for i := range dim {
-					row.scale, row.low = append(row.scale, float64(scale[i])), append(row.low, float64(low[i]))
-				}
+			if scale != nil {
+				row.scale, row.low = scale, low
 			} else {
 				n := s.(Integers)
 				_, scales := n.Ints(tile, make([]int8, n.Room()))

@@ -296,18 +296,24 @@ func (f *fixture) oracle(t testing.TB) []float64 {
 		reads := f.reads(t, kv, known, scale, query, sees)
 		rows, biases := make([]*oracleRow, f.n), make([]float64, f.n)
 		for i := range f.n {
+			ownAny := false
 			for j := range i + 1 {
 				rows[j] = nil
 				if near(i, j) && sees(i, j) {
 					if rows[j] = nearRows[j]; i-j >= far.window {
 						rows[j] = midRows[j]
+					} else {
+						ownAny = true
 					}
 				} else if reads(i, j) {
 					rows[j] = farRows[j]
 				}
 			}
 			for h := kv * group; h < (kv+1)*group; h++ {
-				own := wide(f.q[(i*sh.Heads+h)*sh.Dim:][:sh.Dim], func(x []float64) { turn(x, i) })
+				var own []float64
+				if ownAny {
+					own = wide(f.q[(i*sh.Heads+h)*sh.Dim:][:sh.Dim], func(x []float64) { turn(x, i) })
+				}
 				for j := range i + 1 {
 					if rows[j] != nil {
 						biases[j] = bias(h, i, j)
@@ -368,6 +374,8 @@ func (f *fixture) softmax(t testing.TB, o, q, own []float64, rows []*oracleRow, 
 	if score.Sinks != nil {
 		high = float64(score.Sinks[head])
 	}
+	var tile, rounding []float64 // the scales of a tile's channels, and the query times them, rounded
+	lows := 0.0
 	for j, r := range rows {
 		if r == nil {
 			continue
@@ -379,12 +387,17 @@ func (f *fixture) softmax(t testing.TB, o, q, own []float64, rows []*oracleRow, 
 			q = exact
 		}
 		if r.scale != nil { // the query takes the scales, and is rounded then
-			scaled := make([]float64, len(q))
-			for d, x := range turnedQ {
-				scaled[d] = x * r.scale[d]
-				dot += x * r.low[d]
+			if tile == nil || &tile[0] != &r.scale[0] {
+				tile, lows = r.scale, 0
+				scaled := make([]float64, len(q))
+				for d, x := range turnedQ {
+					scaled[d] = x * r.scale[d]
+					lows += x * r.low[d]
+				}
+				rounding = rounded(scaled)
 			}
-			for d, x := range rounded(scaled) {
+			dot = lows
+			for d, x := range rounding {
 				if r.scale[d] != 0 {
 					dot += x * (r.k[d] - r.low[d]) / r.scale[d]
 				}
@@ -457,12 +470,15 @@ var oracleLevels = map[string]float64{"q8_0": 127, "q4": 8, "kivi(bits=4)": 8}
 
 // integers tells whether keys and values are multiplied as integers, where queries and weights are rounded.
 func (f *fixture) integers() (keys, values bool) {
-	l := f.layer.filled()
-	k, _ := l.keys(f.shape)
-	v, _ := l.values(f.shape)
-	_, keys = k.(Integers)
-	_, values = v.(Integers)
-	return keys, values
+	if f.ints == nil {
+		l := f.layer.filled()
+		k, _ := l.keys(f.shape)
+		v, _ := l.values(f.shape)
+		_, keys = k.(Integers)
+		_, values = v.(Integers)
+		f.ints = &[2]bool{keys, values}
+	}
+	return f.ints[0], f.ints[1]
 }
 
 // rounded rounds every 32 numbers to multiples of 1/127 of the largest.

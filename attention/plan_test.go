@@ -333,6 +333,8 @@ func TestPlansDocument(t *testing.T) {
 	}
 	doc := string(data)
 	n := map[string]int{}
+	sh := Shape{Heads: 4, KVHeads: 2, Dim: 256}
+	bases, factors := testBases(Shape{Heads: 4, KVHeads: 2, Dim: 256, VDim: 256}), make32(128, 1)
 	for block := range strings.SplitSeq(doc, "```plan") {
 		lang, rest, ok := strings.Cut(block, "\n")
 		body, _, closed := strings.Cut(rest, "```")
@@ -347,9 +349,9 @@ func TestPlansDocument(t *testing.T) {
 			case "": // an edit that is taken
 				if err == nil {
 					for _, l := range p.Layers {
-						l.Bases = testBases(Shape{Heads: 4, KVHeads: 2, Dim: 256, VDim: 256})
-						l.Pos = withBiases(withFactors(l.Pos, make32(128, 1), make32(128, 1)), 4)
-						err = errors.Join(err, l.Check(Shape{Heads: 4, KVHeads: 2, Dim: 256}))
+						l.Bases = bases
+						l.Pos = withBiases(withFactors(l.Pos, factors, factors), 4)
+						err = errors.Join(err, l.Check(sh))
 					}
 				}
 				if err != nil {
@@ -361,7 +363,7 @@ func TestPlansDocument(t *testing.T) {
 				}
 			case "-error":
 				if err == nil {
-					if _, err = p.Layers[0].Core(Shape{Heads: 4, KVHeads: 2, Dim: 256}); err == nil {
+					if _, err = p.Layers[0].Core(sh); err == nil {
 						t.Errorf("%s: no error, the document has %s", text, note)
 						continue
 					}
