@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -14,9 +15,12 @@ import (
 //go:embed deps.txt
 var deps string
 
+// parsed is the checkout, which no check changes.
+var parsed = sync.OnceValues(func() (*Tree, error) { return Parse(os.DirFS("../..")) })
+
 func checkout(t *testing.T) *Tree {
 	t.Helper()
-	tree, err := Parse(os.DirFS("../.."))
+	tree, err := parsed()
 	if err != nil {
 		t.Fatal(err)
 	}
