@@ -37,17 +37,8 @@ func small(t *testing.T, edits ...string) Plans {
 	return Plans{Edits: edits, Contexts: []int{256}, Books: []Book{opticks(t)}, Windows: 2, Score: 24, Documents: 1, Needles: 2, Pairs: 3, Decode: 2, Chunk: 32, Seed: 1}
 }
 
-// still leaves out what depends on the machine.
-func still(rows []PlanResult) []PlanResult {
-	rows = slices.Clone(rows)
-	for i := range rows {
-		rows[i].Anon, rows[i].PrefillTPS, rows[i].DecodeTPS = 0, 0, 0
-	}
-	return rows
-}
-
 // TestPlans: the model's own plan loses nothing against itself, rounded caches a little, and a plan that forgets loses what stands
-// in the text before; bytes are those that a session tells.
+// in the text before; bytes are those that a session tells, and figures of windows those of its logits, by hand.
 func TestPlans(t *testing.T) {
 	open := opener(t, "smollm2:135m")
 	p := small(t, "layout=grow", "kv=q4 near=none", "span=sinks(4)+window(ctx/16)")
@@ -82,6 +73,8 @@ func TestPlans(t *testing.T) {
 	if forgets.KL <= q4.KL || forgets.Loss <= q4.Loss || forgets.KVBytes >= own.KVBytes {
 		t.Errorf("16 tokens and four: %+v", forgets)
 	}
+	var ids []int32
+	var logits [][]float32 // of the model's own plan, [Score, vocabulary]
 	for i, r := range rows {
 		m, err := open(PlanAt(r.Edits, 256))
 		if err != nil {
@@ -91,9 +84,12 @@ func TestPlans(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Feed(context.Background(), make([]int32, 255), nil); err != nil {
-			t.Fatal(err)
+		if ids == nil {
+			if ids, err = m.Tokenize(p.Books[0].Text, false); err != nil {
+				t.Fatal(err)
+			}
 		}
+		logits = handWindow(t, s, ids, p.Score, r.Windows[1], logits)
 		if want := s.Stats().KVBytes; r.KVBytes != want || r.PerToken() != float64(want)/256 {
 			t.Errorf("%q: %d bytes, a session tells %d", r.Edits, r.KVBytes, want)
 		}
@@ -109,65 +105,75 @@ func TestPlans(t *testing.T) {
 	if k := forgets.Tasks[1]; k.Exact != 0 || k.LogProb > own.Tasks[1].LogProb-0.5 {
 		t.Errorf("a plan that forgets finds the pass key: %+v, with everything in sight %+v", forgets.Tasks, own.Tasks)
 	}
-	p.Memory, p.Edits = 1, p.Edits[1:] // one plan at a time beside the model's own, which is not asked twice for its own figures
-	rows = slices.Delete(rows, 1, 2)
-	again, err := p.Run(context.Background(), open, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(still(rows), still(again)); d != "" {
-		t.Errorf("one plan after the other:\n%s", d)
+	// One plan at a time beside the model's own, which is not asked twice for its own figures.
+	p.Memory, p.Edits = 1, p.Edits[1:]
+	again := windowsOf(t, p, open)
+	for i, r := range slices.Delete(rows, 1, 2) {
+		r.Tasks, r.PrefillTPS, r.DecodeTPS, r.Anon = nil, 0, 0, 0 // of the documents
+		if d := cmp.Diff(r, again[i]); d != "" {
+			t.Errorf("one plan after the other:\n%s", d)
+		}
 	}
 }
 
-// TestPlansWindow: a window's figures are those of the logits, by hand.
-func TestPlansWindow(t *testing.T) {
-	open := opener(t, "smollm2:135m")
-	p := small(t, "kv=q4 near=none")
-	p.Contexts, p.Score = []int{200}, 5
-	rows, err := p.Run(context.Background(), open, nil)
+// windowsOf measures the windows alone.
+func windowsOf(t *testing.T, p Plans, open func(edits string) (*godwit.Model, error)) (rows []PlanResult) {
+	t.Helper()
+	r, err := p.start(open, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := rows[1].Windows[1]
-	logits := make([][][]float32, 2) // [plans, scored, vocabulary]
-	var ids []int32
-	for i, edits := range []string{"", "kv=q4 near=none"} {
-		m, err := open(edits)
-		if err != nil {
-			t.Fatal(err)
+	defer r.close(0)
+	if err := r.openAll(256); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(r.groups(256)); n != len(p.Edits) {
+		t.Errorf("%d plans are measured in %d groups", len(p.Edits), n)
+	}
+	for i, m := range r.models {
+		rows = append(rows, PlanResult{Context: 256, Plan: m.Plan(), Edits: append([]string{""}, p.Edits...)[i]})
+	}
+	places, err := r.windows()
+	if err == nil {
+		err = r.agree(context.Background(), 256, places, rows)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+// handWindow compares a window's figures with those of the logits, by hand. own are the logits of the model's own plan; nil: it is this
+// one, whose logits are returned.
+func handWindow(t *testing.T, s *godwit.Session, ids []int32, score int, w PlanWindow, own [][]float32) [][]float32 {
+	t.Helper()
+	const length = 256
+	var logits [][]float32
+	err := s.Each(context.Background(), ids[w.First+score-length:w.First+score-1], func(i int, x []float32) error {
+		if i >= length-1-score {
+			logits = append(logits, slices.Clone(x))
 		}
-		defer m.Close()
-		s, err := m.NewSession(godwit.SessionOptions{Context: 200})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		if ids, err = m.Tokenize(p.Books[0].Text, false); err != nil {
-			t.Fatal(err)
-		}
-		err = s.Each(context.Background(), ids[w.First-195:w.First+4], func(i2 int, x []float32) error {
-			if i2 >= 194 {
-				logits[i] = append(logits[i], slices.Clone(x))
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if own == nil {
+		own = logits
 	}
 	var nll, kl, top float64
-	for j := range 5 {
-		own, q4 := logits[0][j], logits[1][j]
-		nll -= LogProb(q4, ids[w.First+j]) / 5
-		kl += KL(own, q4) / 5
-		if best(own) == best(q4) {
-			top += 20
+	n := float64(score)
+	for j, x := range logits {
+		nll -= LogProb(x, ids[w.First+j]) / n
+		kl += KL(own[j], x) / n
+		if best(own[j]) == best(x) {
+			top += 100 / n
 		}
 	}
-	if math.Abs(w.NLL-nll) > 1e-6 || math.Abs(w.KL-kl) > 1e-6 || w.SameTop != top {
+	if math.Abs(w.NLL-nll) > 1e-6 || math.Abs(w.KL-kl) > 1e-6 || math.Abs(w.SameTop-top) > 1e-9 {
 		t.Errorf("%+v; by hand %g, %g, %g", w, nll, kl, top)
 	}
+	return own
 }
 
 // TestPlansErrors: options without sense, a plan that cannot be read, books that are too short, and cancellation.
