@@ -44,6 +44,11 @@ type Reach struct {
 	Bounded     bool // false: anything
 }
 
+// tile reports whether the query at q sees anything of a tile.
+func (r Reach) tile(t, q int) bool {
+	return !r.Bounded || t*Tile < int(r.First) || (t+1)*Tile > q-int(r.Back)+1
+}
+
 // Codec says how rows of keys or values are stored. The two are stored differently: a tile of keys is kept dimension by
 // dimension, so that a vector register holds one value of many keys and no dot product ends in a sum across lanes.
 type Codec interface {

@@ -189,6 +189,29 @@ func (r *runner) all(cut []int) error {
 	return nil
 }
 
+// whole returns a runner that has read everything at once, and its results.
+func (f *fixture) whole(t *testing.T) (r *runner, want []float32) {
+	t.Helper()
+	r = f.runner(t, f.n, f.n)
+	if err := r.step(f.n); err != nil {
+		t.Fatal(err)
+	}
+	return r, slices.Clone(r.out)
+}
+
+// again reads what is missing, in steps of chunk, after a rewind, and compares.
+func (r *runner) again(t *testing.T, want []float32, chunk int) {
+	t.Helper()
+	from := r.st.Len()
+	clear(r.out[from*r.f.shape.Heads*r.f.shape.VDim:])
+	if err := r.all(steps{chunk}.cut(r.f.n - from)); err != nil {
+		t.Fatal(err)
+	}
+	if err := sameBits(r.out, want); err != nil {
+		t.Errorf("after a rewind to %d: %v", from, err)
+	}
+}
+
 // feed runs a step on the fixture's first n rows, whatever the row of the session, and drops its results.
 func (r *runner) feed(n int) error {
 	r.at = seq.Step{First: r.st.Len(), N: n, Surprise: r.f.surprise, Team: r.team, Mem: &r.mem}

@@ -157,6 +157,10 @@ func (f *fixture) reads(t testing.TB, kv int, keys [][]float64, scale float64, q
 	for i, k := range keys {
 		turned[i] = basis.turn(k)
 	}
+	near := 0.97 // of a rate: another is nearly as good
+	if ints, _ := f.integers(); ints && p.name == "hip" {
+		near = 0.9 // products of rounded queries decide on every level of the tree
+	}
 	choices := make([]map[int]bool, f.n)
 	for i := range f.n {
 		every := int(p.get("every", oracleUsual[p.name]["every"]))
@@ -177,7 +181,7 @@ func (f *fixture) reads(t testing.TB, kv int, keys [][]float64, scale float64, q
 				q[g][d] *= scale
 			}
 		}
-		choice, clear := p.choose(i, q, turned[:i/Tile*Tile], func(k int) bool { return sees(i, k) })
+		choice, clear := p.choose(i, near, q, turned[:i/Tile*Tile], func(k int) bool { return sees(i, k) })
 		if choices[i] = choice; !clear {
 			f.unclear = append(f.unclear, i)
 		}
@@ -209,8 +213,8 @@ var oracleUsual = map[string]map[string]float64{
 	"louis": {"k": 32, "every": 64, "tau": 0.7}, "bounds": {"k": 32}, "hip": {"k": 32}, "clusters": {"k": 32}, "mean": {"k": 32}, "recycle": {"k": 32, "every": 16}, "mass": {"share": 1, "p": 0.9},
 }
 
-// choose returns the tiles that row i reads, nil: all. clear is false if others are nearly as good.
-func (p part) choose(i int, q, keys [][]float64, sees func(k int) bool) (chosen map[int]bool, clear bool) {
+// choose returns the tiles that row i reads, nil: all. clear is false if others are nearly as good, by a rate of near of theirs or more.
+func (p part) choose(i int, near float64, q, keys [][]float64, sees func(k int) bool) (chosen map[int]bool, clear bool) {
 	usual := oracleUsual[p.name]
 	if i < int(p.get("dense", 2048)) || len(keys) == 0 {
 		return nil, true
@@ -254,7 +258,7 @@ func (p part) choose(i int, q, keys [][]float64, sees func(k int) bool) (chosen 
 	n := min(len(candidates), max(int(k), int(math.Ceil(share*float64(all)))-needed))
 	clear = true
 	if p.name == "hip" && n > 0 {
-		clear = p.descend(rate, q, keys, candidates, also, n)
+		clear = p.descend(rate, near, q, keys, candidates, also, n)
 		for t, x := range rate {
 			total += x
 			if slices.Contains(also, t) {
@@ -275,11 +279,11 @@ func (p part) choose(i int, q, keys [][]float64, sees func(k int) bool) (chosen 
 	for _, t := range candidates[:n] {
 		chosen[t] = true
 	}
-	return chosen, clear && (n == 0 || n == len(candidates) || rate[candidates[n]] < 0.97*rate[candidates[n-1]])
+	return chosen, clear && (n == 0 || n == len(candidates) || rate[candidates[n]] < near*rate[candidates[n-1]])
 }
 
 // descend rates candidates as a binary tree of intervals finds them; false: others are nearly as good somewhere.
-func (p part) descend(rate []float64, q, keys [][]float64, candidates, also []int, k int) (clear bool) {
+func (p part) descend(rate []float64, near float64, q, keys [][]float64, candidates, also []int, k int) (clear bool) {
 	shares := func(of []int) []float64 {
 		var some [][]float64
 		for _, t := range of {
@@ -318,7 +322,7 @@ func (p part) descend(rate []float64, q, keys [][]float64, candidates, also []in
 		order := slices.Clone(halves)
 		slices.SortStableFunc(order, func(a, b node) int { return cmp.Compare(b.rate, a.rate) })
 		n := min(beam, len(order))
-		clear = clear && (n == len(order) || order[n].rate < 0.97*order[n-1].rate)
+		clear = clear && (n == len(order) || order[n].rate < near*order[n-1].rate)
 		nodes = order[:n]
 		slices.SortFunc(nodes, func(a, b node) int { return cmp.Compare(a.of[0], b.of[0]) })
 	}

@@ -3,7 +3,6 @@ package attention
 import (
 	"fmt"
 	"math"
-	"strconv"
 
 	"github.com/godwit-ai/godwit/internal/vec"
 )
@@ -38,11 +37,7 @@ func (c Clusters) Fit(dim int) (Index, error) { return clusters{of: c.Of, dim: d
 func (c Clusters) Budget() Budget { return c.Reading }
 
 func (c Clusters) String() string {
-	of := ""
-	if c.Of != usualClusters {
-		of = "of=" + strconv.Itoa(c.Of)
-	}
-	return term("clusters", append([]string{of}, c.Reading.text(Budget{K: 32})...)...)
+	return term("clusters", append([]string{unlessUsual("of", c.Of, usualClusters)}, c.Reading.text(Budget{K: 32})...)...)
 }
 
 // clusters has a vector for each cluster: the mean, and the logarithm of the size.

@@ -98,14 +98,7 @@ func TestSelectMemory(t *testing.T) {
 func TestSelectRewind(t *testing.T) {
 	const rows = 900
 	f := newFixture(t, "kv=q8_0 layout=grow select=[recycle(k=1,local=1,dense=0,every=16),mass(p=0.5,least=1,local=1,dense=0,every=8)]", Shape{Heads: 4, KVHeads: 2, Dim: 16}, rows, 5)
-	want := f.runner(t, rows, rows)
-	if err := want.all([]int{rows}); err != nil {
-		t.Fatal(err)
-	}
-	r := f.runner(t, rows, rows)
-	if err := r.step(rows); err != nil {
-		t.Fatal(err)
-	}
+	r, want := f.whole(t)
 	refused, held := 0, 0
 	for i, to := range []int{899, 830, 790, 777, 776, 640, 500, 400, 272, 270, 150, 96, 0} {
 		if other := (rows - 13*i) / Tile * Tile; to < other { // other rows on the way, in steps of other sizes
@@ -124,13 +117,7 @@ func TestSelectRewind(t *testing.T) {
 		default:
 			t.Fatalf("to %d: %v", to, err)
 		}
-		clear(r.out[r.st.Len()*4*16:])
-		if err := r.step(rows - r.st.Len()); err != nil {
-			t.Fatal(err)
-		}
-		if err := sameBits(r.out, want.out); err != nil {
-			t.Errorf("after a rewind to %d: %v", to, err)
-		}
+		r.again(t, want, rows)
 	}
 	if refused < 3 || held < 6 {
 		t.Errorf("%d rewinds, %d refused", held, refused)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
-	"strconv"
 
 	"github.com/godwit-ai/godwit/internal/vec"
 )
@@ -37,11 +36,7 @@ func (h HiP) Fit(int) (Index, error) { return hip(h.Beam), nil }
 func (h HiP) Budget() Budget { return h.Reading }
 
 func (h HiP) String() string {
-	beam := ""
-	if h.Beam != usualBeam {
-		beam = "beam=" + strconv.Itoa(h.Beam)
-	}
-	return term("hip", append([]string{beam}, h.Reading.text(Budget{K: 32})...)...)
+	return term("hip", append([]string{unlessUsual("beam", h.Beam, usualBeam)}, h.Reading.text(Budget{K: 32})...)...)
 }
 
 // hip is the beam. A tile has one vector, of one number: 0, or NaN if a key is no finite one, so that a choice notices also what it would

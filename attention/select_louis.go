@@ -1,9 +1,6 @@
 package attention
 
-import (
-	"fmt"
-	"strconv"
-)
+import "fmt"
 
 func init() {
 	selectors.add("louis", func(a *args, _ Selector) (Selector, error) {
@@ -37,9 +34,5 @@ func (l Louis) Fit(dim int) (Index, error) {
 func (l Louis) Budget() Budget { return l.Reading }
 
 func (l Louis) String() string {
-	of := ""
-	if l.Of != usualClusters {
-		of = "of=" + strconv.Itoa(l.Of)
-	}
-	return term("louis", append([]string{of}, l.Reading.text(usualLouis)...)...)
+	return term("louis", append([]string{unlessUsual("of", l.Of, usualClusters)}, l.Reading.text(usualLouis)...)...)
 }

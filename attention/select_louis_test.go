@@ -87,23 +87,7 @@ func TestLouisRewind(t *testing.T) {
 	t.Parallel()
 	const rows = 700
 	f := newFixture(t, "kv=q8_0 layout=grow select=[louis(tau=0.05,k=1,local=1,dense=0),louis(of=2,tau=0.1,k=1,local=1,dense=0,every=32)]", Shape{Heads: 4, KVHeads: 2, Dim: 16}, rows, 5)
-	want := f.runner(t, rows, rows)
-	if err := want.all([]int{rows}); err != nil {
-		t.Fatal(err)
-	}
-	r := f.runner(t, rows, rows)
-	if err := r.step(rows); err != nil {
-		t.Fatal(err)
-	}
-	back := func(to, chunk int) {
-		clear(r.out[r.st.Len()*4*16:])
-		if err := r.all(steps{chunk}.cut(rows - r.st.Len())); err != nil {
-			t.Fatal(err)
-		}
-		if err := sameBits(r.out, want.out); err != nil {
-			t.Errorf("after a rewind to %d: %v", to, err)
-		}
-	}
+	r, want := f.whole(t)
 	for to := rows - 1; to >= rows-2*Tile; to -= 3 {
 		if err := errors.Join(r.st.Rewind(to), r.feed(min(2, rows-to)), r.st.Rewind(to), r.feed(rows-to)); err != nil { // other rows on the way
 			t.Fatal(err)
@@ -111,7 +95,7 @@ func TestLouisRewind(t *testing.T) {
 		if err := r.st.Rewind(to); err != nil {
 			t.Fatalf("to %d: %v", to, err)
 		}
-		back(to, 200)
+		r.again(t, want, 200)
 	}
 	for _, to := range []int{500, 301, 65, 90} {
 		if err := r.st.Rewind(to); !errors.Is(err, seq.ErrRewind) {
@@ -120,7 +104,7 @@ func TestLouisRewind(t *testing.T) {
 		if err := r.st.Rewind(to / Tile * Tile); err != nil {
 			t.Fatal(err)
 		}
-		back(to/Tile*Tile, 50)
+		r.again(t, want, 50)
 	}
 	// A pass that failed after its choices were kept is taken back to its beginning, however long it was.
 	if err := r.st.Rewind(rows - 100); err != nil {
@@ -130,6 +114,6 @@ func TestLouisRewind(t *testing.T) {
 		if err := errors.Join(r.st.Rewind(0), r.step(to), r.step(rows-to), r.st.Rewind(to)); err != nil {
 			t.Fatalf("to %d: %v", to, err)
 		}
-		back(to, 300)
+		r.again(t, want, 300)
 	}
 }

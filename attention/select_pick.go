@@ -307,12 +307,9 @@ func (j *job) exact(w *worker, head int, choose []int32, last int) {
 	j.loadFor(w, head, choose)
 	m := w.part.first(len(choose) * g)
 	// What a bounded span does not see may be gone; a tile between has no logits.
-	r := j.s.core.reaches[head]
-	sees := func(t int, q int32) bool {
-		return !r.Bounded || t*Tile < int(r.First) || (t+1)*Tile > int(q)-int(r.Back)+1
-	}
+	reach := j.s.core.reaches[head]
 	for t := range last {
-		if !sees(t, choose[0]) {
+		if !reach.tile(t, int(choose[0])) {
 			for i := range m.sum {
 				prod := w.prod[2*i*stride+t:]
 				prod[0], prod[stride] = minusInf, 0
@@ -322,7 +319,7 @@ func (j *job) exact(w *worker, head int, choose []int32, last int) {
 		j.sums(w, m, head, choose, t)
 		for r, sum := range m.sum {
 			prod := w.prod[2*r*stride+t:]
-			if prod[0], prod[stride] = m.max[r], sum; !sees(t, choose[r/g]) {
+			if prod[0], prod[stride] = m.max[r], sum; !reach.tile(t, int(choose[r/g])) {
 				prod[0], prod[stride] = minusInf, 0 // whoever is asked beside it
 			}
 		}

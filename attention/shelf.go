@@ -75,6 +75,9 @@ func (s *shelf) size(slots int, d *coded) int {
 	return slots * s.heads * (d.key.Size() + d.value.Size())
 }
 
+// whole is the bytes of all its slots.
+func (s *shelf) whole(d *coded) int { return s.size(s.place.Slots(), d) }
+
 // offset is where in mem the keys of the head that is the at-th here begin in a tile.
 func (s *shelf) offset(d *coded, t, at int) int {
 	slot := s.place.Slot(t)

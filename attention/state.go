@@ -55,7 +55,7 @@ func (c *Core) NewState(env *seq.Env) (seq.State, error) {
 	inMemory := s.shelves
 	if c.growing && env.Spill != nil {
 		first := &s.shelves[0]
-		n := first.size(first.place.Slots(), &c.coded)
+		n := first.whole(&c.coded)
 		if first.mem, s.spill, err = env.Spill(n); err != nil {
 			return nil, fmt.Errorf("attention layer %d: %d bytes of cache: %w", c.shape.Layer, n, err)
 		}
@@ -69,7 +69,7 @@ func (c *Core) NewState(env *seq.Env) (seq.State, error) {
 	}
 	own := 0
 	for i := range inMemory {
-		own += inMemory[i].size(inMemory[i].place.Slots(), &c.coded)
+		own += inMemory[i].whole(&c.coded)
 	}
 	mem := alloc(own + size.marks + size.close + size.kept)
 	if vectors > 0 {
@@ -85,7 +85,7 @@ func (c *Core) NewState(env *seq.Env) (seq.State, error) {
 		return b
 	}
 	for i := range inMemory {
-		inMemory[i].mem = take(inMemory[i].size(inMemory[i].place.Slots(), &c.coded))
+		inMemory[i].mem = take(inMemory[i].whole(&c.coded))
 	}
 	if c.bias != nil {
 		s.places = floats[seq.Pos](take(size.marks))
@@ -115,7 +115,7 @@ func (c *Core) Spilled(env *seq.Env) int64 {
 	if err != nil || !c.growing {
 		return 0
 	}
-	tiles := size.shelves[0].size(size.shelves[0].place.Slots(), &c.coded)
+	tiles := size.shelves[0].whole(&c.coded)
 	vectors, _ := c.indexSize(env.MaxLen)
 	if vectors > 0 { // each begins with a page, of 64 KiB at most
 		return int64((tiles+1<<16-1)>>16<<16 + vectors)
@@ -155,7 +155,7 @@ func (c *Core) size(env *seq.Env) (s sizes, err error) {
 	_, fits := product(s.place.Slots(), c.slot(&c.coded)+c.marks()) // no shelf has more slots
 	if fits {
 		for i := range s.shelves {
-			s.far += s.shelves[i].size(s.shelves[i].place.Slots(), &c.coded)
+			s.far += s.shelves[i].whole(&c.coded)
 		}
 		s.marks = s.place.Slots() * c.marks()
 	}

@@ -139,20 +139,12 @@ func (h Heads) choose(shares []float32) []bool {
 
 // Edits is the plan that follows: as many rows of a head go by one choice as can.
 func (h Heads) Edits(heads []Head) string {
-	var list layerTexts
-	for i := 0; i < len(heads); {
-		l := heads[i].Layer
-		var names []string
-		for ; i < len(heads) && heads[i].Layer == l; i++ {
-			name := "all"
-			if every := heads[i].Every; every > 1 {
-				name = fmt.Sprintf("recycle(p=%g,share=1,every=%d,dense=512,local=%d)", cmp.Or(h.Choose, h.P), every, nearTiles+1)
-			}
-			names = append(names, name)
+	return headEdits("select", "all", len(heads), func(i int) (layer int, text string) {
+		if text = "all"; heads[i].Every > 1 {
+			text = fmt.Sprintf("recycle(p=%g,share=1,every=%d,dense=512,local=%d)", cmp.Or(h.Choose, h.P), heads[i].Every, nearTiles+1)
 		}
-		list.add(l, names)
-	}
-	return list.edits("select", "all")
+		return heads[i].Layer, text
+	})
 }
 
 // HeadWatch is a selector that reads all, and keeps what parts of the attention of heads fall on which tiles.

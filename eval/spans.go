@@ -41,10 +41,11 @@ func (h HeadSpans) span() attention.Span {
 	return attention.NewUnion(attention.Sinks{N: spanSinks}, attention.Window{N: int32(h.Window)})
 }
 
-// Run reads a text with m, whose plan it must have from w. The first half of the scored tokens goes on with the text, the other half
+// Run reads a text with m, whose plan must come from Plan. The first half of the scored tokens goes on with the text, the other half
 // repeats a passage from the middle: what copies from afar is seldom needed in a text, and its lack is noticed only there.
 // Progress counts tokens.
-func (h HeadSpans) Run(ctx context.Context, m *godwit.Model, w *SpanWatch, tokens []int32, progress godwit.Progress) ([]HeadSpan, error) {
+func (w *SpanWatch) Run(ctx context.Context, m *godwit.Model, tokens []int32, progress godwit.Progress) ([]HeadSpan, error) {
+	h := w.HeadSpans
 	if h.Score < 2 || h.Context < 2*h.Window || h.Context < 4*h.Score || len(tokens) < h.Context {
 		return nil, fmt.Errorf("heads: %d tokens of a text of %d, for windows of %d and %d scored tokens: %w", h.Context, len(tokens), h.Window, h.Score, ErrShort)
 	}
@@ -131,20 +132,13 @@ func (h HeadSpans) choose(heads []HeadSpan) {
 
 // Edits is the plan that follows.
 func (h HeadSpans) Edits(heads []HeadSpan) string {
-	var list layerTexts
-	for i := 0; i < len(heads); {
-		l := heads[i].Layer
-		var names []string
-		for ; i < len(heads) && heads[i].Layer == l; i++ {
-			name := attention.Full{}.String()
-			if heads[i].Bounded {
-				name = h.span().String()
-			}
-			names = append(names, name)
+	full := attention.Full{}.String()
+	return headEdits("span", full, len(heads), func(i int) (layer int, text string) {
+		if text = full; heads[i].Bounded {
+			text = h.span().String()
 		}
-		list.add(l, names)
-	}
-	return list.edits("span", attention.Full{}.String())
+		return heads[i].Layer, text
+	})
 }
 
 // SpanWatch is a plan whose KV heads can be given windows, one at a time, between steps.
@@ -197,31 +191,34 @@ func (s *switched) Runs(dst []seq.Run, q, hi seq.Pos) []seq.Run {
 
 func (s *switched) String() string { return "switched" }
 
-// layerTexts are texts of layers in order, those that are the same together.
-type layerTexts struct {
-	texts  []string
-	layers [][]int
-}
-
-// add adds a layer with a name for each of its KV heads.
-func (t *layerTexts) add(layer int, heads []string) {
-	text := heads[0]
-	if len(slices.Compact(slices.Clone(heads))) > 1 {
-		text = "[" + strings.Join(heads, ",") + "]"
+// headEdits is a plan's text, key=… for n KV heads in the order of their layers, all but the layers whose heads all have the usual text.
+func headEdits(key, usual string, n int, of func(i int) (layer int, text string)) string {
+	var texts []string // of layers, each once
+	var layers [][]int
+	for i := 0; i < n; {
+		layer, _ := of(i)
+		var heads []string
+		for ; i < n; i++ {
+			l, text := of(i)
+			if l != layer {
+				break
+			}
+			heads = append(heads, text)
+		}
+		text := heads[0]
+		if len(slices.Compact(slices.Clone(heads))) > 1 {
+			text = "[" + strings.Join(heads, ",") + "]"
+		}
+		if k := slices.Index(texts, text); k >= 0 {
+			layers[k] = append(layers[k], layer)
+		} else {
+			texts, layers = append(texts, text), append(layers, []int{layer})
+		}
 	}
-	if k := slices.Index(t.texts, text); k >= 0 {
-		t.layers[k] = append(t.layers[k], layer)
-	} else {
-		t.texts, t.layers = append(t.texts, text), append(t.layers, []int{layer})
-	}
-}
-
-// edits is a plan's text, key=… for all layers but those with the usual text.
-func (t *layerTexts) edits(key, usual string) string {
 	var groups []string
-	for i, text := range t.texts {
+	for i, text := range texts {
 		if text != usual {
-			groups = append(groups, attention.LayerRanges(t.layers[i])+": "+key+"="+text)
+			groups = append(groups, attention.LayerRanges(layers[i])+": "+key+"="+text)
 		}
 	}
 	return strings.Join(groups, "; ")

@@ -98,11 +98,11 @@ func TestHeadSpans(t *testing.T) {
 		if ids == nil {
 			logits(nil)
 		}
-		heads, err := h.Run(context.Background(), m, w, ids, nil)
+		heads, err := w.Run(context.Background(), m, ids, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := h.Run(context.Background(), m, w, ids[:ctx-1], nil); !errors.Is(err, ErrShort) {
+		if _, err := w.Run(context.Background(), m, ids[:ctx-1], nil); !errors.Is(err, ErrShort) {
 			t.Errorf("a text that is too short: %v", err)
 		}
 		if err := m.Close(); err != nil {
@@ -143,10 +143,10 @@ func TestHeadSpans(t *testing.T) {
 	if _, err := w.Plan(p); err != nil || len(w.spans) != 0 {
 		t.Errorf("%d heads, %v", len(w.spans), err)
 	}
-	if _, err := h.Run(context.Background(), nil, w, ids, nil); !errors.Is(err, ErrHeads) {
+	if _, err := w.Run(context.Background(), nil, ids, nil); !errors.Is(err, ErrHeads) {
 		t.Errorf("nothing to measure: %v", err)
 	}
-	if _, err := h.Run(context.Background(), nil, &SpanWatch{}, ids, nil); !errors.Is(err, ErrChanged) {
+	if _, err := (&SpanWatch{HeadSpans: h}).Run(context.Background(), nil, ids, nil); !errors.Is(err, ErrChanged) {
 		t.Errorf("another plan: %v", err)
 	}
 }

@@ -179,7 +179,7 @@ func (a *app) measureSpans(ctx context.Context, path, text string, o *headsFlags
 	}
 	var heads []eval.HeadSpan
 	err = a.measureHeads(path, a.plan, watch.Plan, text, "windows", func(m *godwit.Model, ids []int32, progress godwit.Progress) (err error) {
-		heads, err = o.spans.Run(ctx, m, watch, ids, progress)
+		heads, err = watch.Run(ctx, m, ids, progress)
 		return err
 	})
 	return heads, err

@@ -174,24 +174,23 @@ func (s *NetState) Bytes() int64 {
 
 // Reads returns how many tiles of their past the rows so far have read in the layers whose plan selects, and how many they saw.
 func (s *NetState) Reads() (read, seen int64) {
-	for _, st := range s.states {
-		if r, ok := st.(seq.Reader); ok {
-			a, b := r.Reads()
-			read, seen = read+a, seen+b
-		}
-	}
-	return read, seen
+	return s.sums(seq.Reader.Reads)
 }
 
 // Chooses returns how many of the rows so far have chosen what they read, over layers and KV heads with a selector, and how many might have.
 func (s *NetState) Chooses() (chose, could int64) {
+	return s.sums(seq.Reader.Chooses)
+}
+
+// sums adds up two numbers over all layers that have them.
+func (s *NetState) sums(of func(seq.Reader) (a, b int64)) (all, most int64) {
 	for _, st := range s.states {
 		if r, ok := st.(seq.Reader); ok {
-			a, b := r.Chooses()
-			chose, could = chose+a, could+b
+			a, b := of(r)
+			all, most = all+a, most+b
 		}
 	}
-	return chose, could
+	return all, most
 }
 
 // Rewind forgets the rows from n on, also those of a pass that failed. After an error, which wraps seq.ErrRewind when
