@@ -260,7 +260,7 @@ func (f *fixture) close(got []float32, want []float64) error {
 	for i, w := range want {
 		sum += math.Abs(float64(got[i]) - w)
 	}
-	if mean := sum / float64(len(want)); !(mean <= 8*bound) {
+	if mean := sum / float64(len(want)); !(mean <= 6*bound) {
 		return fmt.Errorf("differs by %g on average", mean)
 	}
 	return differ(got, want, 0.02)
