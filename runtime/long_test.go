@@ -56,3 +56,9 @@ func TestLongRings(t *testing.T) {
 		t.Errorf("with rings anonymous memory grew by %d bytes in the second half, want %d at most", got, global*layer+slack)
 	}
 }
+
+// TestLongSameBits has histories of five tiles of keys.
+func TestLongSameBits(t *testing.T) { sameBits(t, 300, 4) }
+
+// TestLongDraftsReal has greedy and random sampling on both models.
+func TestLongDraftsReal(t *testing.T) { lookupReal(t, models) }

@@ -85,13 +85,16 @@ func history(t *testing.T, s *runtime.Session, ids []int32, seed uint64) string 
 	return s.Stats().LogitsHash
 }
 
-// TestSameBits: chunks, threads, rewinds and cancellations do not change a bit of the logits.
-func TestSameBits(t *testing.T) {
+// TestSameBits: chunks, threads, rewinds and cancellations do not change a bit of the logits. TestLongSameBits has longer histories.
+func TestSameBits(t *testing.T) { sameBits(t, fewer(135, 80), 3) } // in more than one tile of keys, which are 64
+
+// sameBits takes so many histories of a text of n tokens.
+func sameBits(t *testing.T, n int, seeds uint64) {
 	for _, name := range models {
 		t.Run(name, func(t *testing.T) {
-			ids := tokens(fewer(150, 80), 40000, 7) // in more than one tile of keys, which are 64
+			ids := tokens(n, 40000, 7)
 			var want string
-			for seed := range uint64(fewer(4, 3)) {
+			for seed := range seeds {
 				o := runtime.Options{Threads: 1 + int(seed)%3}
 				so := runtime.SessionOptions{Context: 1024, Chunk: []int{256, 7, 64, 33}[seed]}
 				m := open(t, name, o)
@@ -204,7 +207,7 @@ func TestTruncatedWhileMapped(t *testing.T) {
 // TestManySessions: eight sessions share one model from eight goroutines.
 func TestManySessions(t *testing.T) {
 	m := open(t, "smollm2:135m", runtime.Options{Threads: 2})
-	ids := tokens(fewer(60, 24), 40000, 9)
+	ids := tokens(fewer(40, 24), 40000, 9)
 	hashes := make(chan string, 8)
 	for i := range 8 {
 		s := session(t, m, runtime.SessionOptions{Context: 256, Chunk: 8 + i})
