@@ -113,8 +113,11 @@ func TestPromptBegins(t *testing.T) {
 	}
 }
 
-// TestStop: a stop text ends the answer wherever the tokens' limits are, and nothing of it is emitted.
-func TestStop(t *testing.T) {
+// TestStop: a stop text ends the answer wherever the tokens' limits are, and nothing of it is emitted. TestLongStop has more places.
+func TestStop(t *testing.T) { stops(t, 13) }
+
+// stops takes a stop text from every so many bytes of an answer.
+func stops(t *testing.T, every int) {
 	m := open(t, testmodel.Path(t, smollm2))
 	s := start(t, m)
 	ctx := context.Background()
@@ -126,7 +129,7 @@ func TestStop(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, whole := answer(t, s, godwit.Generation{Max: 24})
-	for i := 4; i+5 < len(whole); i += 3 {
+	for i := 4; i+5 < len(whole); i += every {
 		stop := whole[i : i+5]
 		if _, err := s.Sync(ctx, ids, nil); err != nil {
 			t.Fatal(err)

@@ -127,3 +127,6 @@ func lookups(t *testing.T, m *godwit.Model, prompt []int32, g godwit.Generation,
 	}
 	return all
 }
+
+// TestLongStop takes a stop text from every third byte.
+func TestLongStop(t *testing.T) { stops(t, 3) }

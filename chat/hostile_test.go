@@ -126,12 +126,20 @@ func double(expr string) string {
 // shared makes a list of 2⁶⁰ elements out of 60.
 const shared = "{% set ns = namespace(s=[1]) %}{% for i in range(60) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}"
 
-func TestHostile(t *testing.T) {
+// TestHostile gives steps, whose number is the time that these tests take, a fifth of the usual limit; TestLongHostile has the usual one.
+func TestHostile(t *testing.T) { refuses(t, 1_000_000) }
+
+// refuses takes all hostile templates, those that must end by their steps with so many; 0: the usual limit.
+func refuses(t *testing.T, steps int) {
 	for name, c := range hostile {
 		t.Run(name, func(t *testing.T) {
 			peak := watchHeap(t)
 			start := time.Now()
-			tmpl, err := Parse(c.source, Limits{Time: 5 * time.Minute})
+			limits := Limits{Time: 5 * time.Minute}
+			if c.want == "steps" {
+				limits.Steps = steps
+			}
+			tmpl, err := Parse(c.source, limits)
 			if err == nil {
 				_, err = tmpl.Render([]Message{{"user", "hi"}}, Options{})
 			}
