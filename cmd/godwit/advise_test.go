@@ -7,7 +7,7 @@ import (
 )
 
 // tinyAdvice is `advise` on the tiny model at twice what it was trained for.
-var tinyAdvice = []string{"--ctx", "2048", "--windows", "2", "--score", "16", "--needles", "2", "--pairs", "2"}
+var tinyAdvice = []string{"-t", "1", "--ctx", "2048", "--windows", "2", "--score", "16", "--needles", "2", "--pairs", "2"}
 
 // TestAdvise: the trained length comes first, then every plan at the length that is asked for; what the model does not take is told with
 // the reason; the advice is the plan of the least loss of those that hold.

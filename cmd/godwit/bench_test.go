@@ -65,7 +65,7 @@ func TestBench(t *testing.T) {
 // TestBenchOrder: the repetitions of all cells take turns.
 func TestBenchOrder(t *testing.T) {
 	a := &app{in: strings.NewReader(""), out: &bytes.Buffer{}, err: &bytes.Buffer{}}
-	o := &benchFlags{prompt: 2, gen: 2, reps: 3, depths: []int{0, 4}, plans: "kv=f16|kv=f32"}
+	o := &benchFlags{prompt: 2, gen: 2, reps: 3, depths: []int{0, 4}, plans: "kv=f16|kv=f32", noLimits: true} // TestBenchLimits has them
 	b := &benchRun{a: a, o: o}
 	if err := b.open(context.Background(), tiny(t)); err != nil {
 		t.Fatal(err)

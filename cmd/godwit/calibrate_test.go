@@ -12,7 +12,7 @@ func TestCalibrate(t *testing.T) {
 	m, dir := tiny(t), t.TempDir()
 	long := text(t, strings.Repeat("a small bird flies far ", 60))
 	out := dir + "/bases.gguf"
-	if r := must(t, "", "calibrate", m, "-f", long, "-o", out, "--ctx", "256"); r.out != "" || !strings.Contains(r.err, "in 2 layers from") {
+	if r := must(t, "", "calibrate", m, "-f", long, "-o", out, "--ctx", "256", "-t", "1"); r.out != "" || !strings.Contains(r.err, "in 2 layers from") {
 		t.Errorf("it prints %q and %q", r.out, r.err)
 	}
 	var x calibrateJSON

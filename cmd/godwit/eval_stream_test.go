@@ -10,7 +10,7 @@ import (
 // to be; the same seed gives the same answers whatever the steps.
 func TestEvalStream(t *testing.T) {
 	m, book := tiny(t, "llama.context_length", uint32(512)), text(t, tinyBook)
-	args := []string{"eval", "stream", m, "-f", book, "--tokens", "3000", "--plan", "span=sinks(4)+window(200)", "--depths", "0.01,0.5,0.995", "--json"}
+	args := []string{"eval", "stream", m, "-f", book, "--tokens", "3000", "--plan", "span=sinks(4)+window(200)", "--depths", "0.01,0.5,0.995", "--json", "-t", "2"}
 	var r, again streamJSON
 	if err := json.Unmarshal([]byte(must(t, "", args...).out), &r); err != nil {
 		t.Fatal(err)

@@ -16,8 +16,8 @@ import (
 	"github.com/godwit-ai/godwit"
 )
 
-// tinyEval measures the tiny model, whose tokens are bytes, in a moment.
-var tinyEval = []string{"--windows", "2", "--score", "16", "--documents", "1", "--needles", "2", "--pairs", "2", "--decode", "2",
+// tinyEval measures the tiny model, whose tokens are bytes, in a moment: one thread, since two spend their time waiting for each other.
+var tinyEval = []string{"-t", "1", "--windows", "2", "--score", "16", "--documents", "1", "--needles", "2", "--pairs", "2", "--decode", "2",
 	"--plan", "kv=f32"}
 
 var tinyBook = strings.Repeat("A small bird flies over the sea. It does not rest before it sees land. ", 200)
@@ -59,7 +59,7 @@ func TestEvalPlans(t *testing.T) {
 			t.Errorf("row %d: loss %g, KL %g, same top %g", i, r.Loss, r.KL, r.SameTop)
 		}
 	}
-	a, b, c := report(t, "--seed", "7"), report(t, "--seed", "7", "--threads", "1"), report(t, "--seed", "8")
+	a, b, c := report(t, "--seed", "7"), report(t, "--seed", "7", "--threads", "2"), report(t, "--seed", "8")
 	for _, p := range []*planReport{&a, &b, &c} {
 		p.Took, p.Model, p.Books, p.Threads, p.ThreadsBy = 0, "", nil, 0, ""
 		for i := range p.Rows {

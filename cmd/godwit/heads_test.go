@@ -14,7 +14,7 @@ import (
 // TestHeads: what is printed is a plan that the model takes, from a file too.
 func TestHeads(t *testing.T) {
 	m, book, out := tiny(t, "llama.context_length", uint32(1024)), text(t, tinyBook), filepath.Join(t.TempDir(), "tiny.plan")
-	args := []string{"heads", m, "-f", book, "--ctx", "768", "--p", "0.5"}
+	args := []string{"heads", m, "-t", "1", "-f", book, "--ctx", "768", "--p", "0.5"}
 	var r headsJSON
 	if err := json.Unmarshal([]byte(must(t, "", append(args, "--most", "0.1", "--out", out, "--json")...).out), &r); err != nil {
 		t.Fatal(err)

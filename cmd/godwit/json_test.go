@@ -191,7 +191,8 @@ func TestJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := tiny(t)
-	long := text(t, strings.Repeat("a small bird flies far. ", 300))
+	bird := "a small bird flies far. "
+	long, short := text(t, strings.Repeat(bird, 300)), text(t, strings.Repeat(bird, 40))
 	cases := []contract{
 		{section: "run", args: []string{"run", m, "hello", "-n", "4", "--seed", "3"}},
 		{section: "run", args: []string{"run", m, "--raw", "hello", "-n", "4", "--top", "2"}, when: []string{"--top N"}},
@@ -199,15 +200,15 @@ func TestJSON(t *testing.T) {
 		{section: "chat", args: []string{"chat", m, "-n", "4"}, stdin: "hello\n"},
 		{section: "tokenize", args: []string{"tokenize", m, "hello"}},
 		{section: "logits", args: []string{"logits", m, "--ids", "3,4", "--out", dir + "/x.npy"}},
-		{section: "perplexity", args: []string{"perplexity", m, "-f", long, "--ctx", "64"}},
-		{section: "perplexity", args: []string{"perplexity", m, "-f", long, "--ctx", "64", "--protocol", "sliding"}},
+		{section: "perplexity", args: []string{"perplexity", m, "-f", short, "--ctx", "64"}},
+		{section: "perplexity", args: []string{"perplexity", m, "-f", short, "--ctx", "64", "--protocol", "sliding"}},
 		{section: "perplexity", args: []string{"perplexity", m, "-f", long, "--ctx", "4096", "--plan", "span=window(64) layout=grow", "--spill", dir}, when: []string{"long windows"}},
 		{section: "bench", args: []string{"bench", m, "-p", "8", "-n", "4", "-d", "0,16", "-r", "1", "--no-limits"}},
 		{section: "bench", args: []string{"bench", m, "-p", "8", "-n", "4", "-r", "1"}, when: []string{"limits"}},
 		{section: "eval plans", args: append([]string{"eval", "plans", m, "-f", long, "--ctx", "1024"}, tinyEval...)},
 		{section: "eval stream", args: []string{"eval", "stream", m, "-f", long, "--tokens", "400", "--depths", "0.5"}},
-		{section: "heads", args: []string{"heads", tiny(t, "llama.context_length", uint32(1024)), "-f", long, "--ctx", "768"}},
-		{section: "advise", args: append([]string{"advise", tiny(t, "llama.context_length", uint32(1024)), "-f", long, "--plan", "kv=f32", "--plan", "far=cap near=none"}, tinyAdvice...)},
+		{section: "heads", args: []string{"heads", tiny(t, "llama.context_length", uint32(1024)), "-f", long, "--ctx", "768", "-t", "1"}},
+		{section: "advise", args: append([]string{"advise", tiny(t, "llama.context_length", uint32(1024)), "-f", long, "--plan", "far=cap near=none"}, tinyAdvice...)},
 		{section: "inspect", args: []string{"inspect", m}},
 		{section: "plan", args: []string{"plan", m}},
 		{section: "plan", args: []string{"plan", m, "--spill", dir}},
@@ -217,8 +218,8 @@ func TestJSON(t *testing.T) {
 		{section: "plans", args: []string{"plans", "masformer(every=2); kv=q8_0", m}, when: []string{"MODEL"}},
 		{section: "convert", args: []string{"convert", "../../testdata/arch/llama", dir + "/c.gguf", "--type", "F16"}},
 		{section: "quantize", args: []string{"quantize", m, dir + "/q.gguf", "--type", "Q8_0"}},
-		{section: "calibrate", args: []string{"calibrate", m, "-f", long, "-o", dir + "/b.gguf", "--ctx", "128"}},
-		{section: "compress", args: []string{"compress", m, "-o", dir + "/l.gguf", "--rank", "0.5", "--type", "F32", "--calib", long, "--ctx", "64"}},
+		{section: "calibrate", args: []string{"calibrate", m, "-f", short, "-o", dir + "/b.gguf", "--ctx", "128"}},
+		{section: "compress", args: []string{"compress", m, "-o", dir + "/l.gguf", "--rank", "0.5", "--type", "F32", "--calib", short, "--ctx", "64"}},
 		{section: "inspect", args: []string{"inspect", dir + "/l.gguf"}, when: []string{"factors"}},
 		{section: "list", args: []string{"list"}},
 		{section: "rm", args: []string{"rm", "gemma3:270m"}},
