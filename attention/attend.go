@@ -42,6 +42,8 @@ type job struct {
 	done    int      // the first tile that the step completes
 	choices []uint64 // [KVHeads, rows that choose, words] what they have chosen
 	words   int
+	rated   []int32 // rows whose queries are multiplied with all keys by all workers, nil: by one
+	rating  int     // their KV head
 }
 
 type phase int
@@ -54,6 +56,7 @@ const (
 	summing               // items are (complete tile, KV head)
 	picking               // items are (batch of rows that choose, KV head)
 	listing               // items are rows
+	rating                // items are tiles
 )
 
 // item is a block of one KV head.
@@ -280,6 +283,10 @@ func (j *job) flush() error {
 // Do implements seq.Task.
 func (j *job) Do(worker, lo, hi int) {
 	sh := j.s.core.shape
+	if j.phase == rating {
+		j.exact(&j.s.work[worker], j.s.work[0].prod, j.rating, j.rated, lo, hi)
+		return
+	}
 	for i := lo; i < hi; i++ {
 		switch j.phase {
 		case storing:

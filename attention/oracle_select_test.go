@@ -164,6 +164,9 @@ func (f *fixture) reads(t testing.TB, kv int, keys [][]float64, scale float64, q
 	choices := make([]map[int]bool, f.n)
 	for i := range f.n {
 		every := int(p.get("every", oracleUsual[p.name]["every"]))
+		if from := int(p.get("from", 0)); from > 0 && i/every*every < from {
+			every = Tile
+		}
 		turns, sure := f.turns(p, kv, i)
 		if every > 1 && i%every != 0 && !sure {
 			f.unclear = append(f.unclear, i)

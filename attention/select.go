@@ -106,6 +106,7 @@ type Budget struct {
 	Local int     // tiles, from 1 on
 	Dense int     // rows of a session's beginning that read all
 	Every int     // rows, a divisor of Tile, that read what the first of them has chosen; the first: a multiple of Every
+	From  int     // with Every: rows before this one go by choices of one row in Tile, for a question at the end of a long text; 0: none do
 	Tau   float64 // with Every: rows whose queries are less like those before than that choose anew; 0: none do
 }
 
@@ -133,7 +134,7 @@ func (a *args) budget(of Budget) Budget {
 	}
 	b.Sink, b.Local = a.whole("sink", b.Sink), a.whole("local", b.Local)
 	b.Dense, b.Tau = a.whole("dense", b.Dense), a.number("tau", b.Tau)
-	b.Every = a.whole("every", b.usualEvery())
+	b.Every, b.From = a.whole("every", b.usualEvery()), a.whole("from", 0)
 	b.P, b.Least = a.number("p", b.P), a.whole("least", b.Least)
 	return b
 }
@@ -149,8 +150,21 @@ func (b *Budget) usualEvery() int {
 // turns reports whether the queries of rows tell which of them choose.
 func (b *Budget) turns() bool { return b.Tau > 0 && b.Every > 1 }
 
+// chooses reports whether a row chooses whatever its query is.
+func (b *Budget) chooses(row int) bool { return b.choiceOf(row) == row }
+
+// choiceOf returns the last row up to this one that chooses whatever its query is.
+func (b *Budget) choiceOf(row int) int {
+	if of := row - row%b.Every; of >= b.From {
+		return of
+	}
+	return row - row%Tile
+}
+
 func (b *Budget) check() error {
 	switch {
+	case b.From > 0 && (b.Every == 1 || b.Tau > 0):
+		return fmt.Errorf("from=%d: rows from there on have to choose at equal distances, from every=2 on", b.From)
 	case b.Tau > 1:
 		return fmt.Errorf("tau=%v is not a cosine: 1 is that of queries that are alike", b.Tau)
 	case b.Share > 1 || b.P > 1:
@@ -182,7 +196,7 @@ func (b *Budget) text(of Budget) []string {
 	}
 	return []string{k, share, opt("p", b.P, u.P), opt("least", float64(b.Least), float64(u.Least)), opt("sink", float64(b.Sink), float64(u.Sink)),
 		opt("local", float64(b.Local), float64(u.Local)), opt("dense", float64(b.Dense), float64(u.Dense)), opt("tau", b.Tau, u.Tau),
-		opt("every", float64(b.Every), float64(every.usualEvery()))}
+		opt("every", float64(b.Every), float64(every.usualEvery())), unlessUsual("from", b.From, 0)}
 }
 
 // selection is a KV head's Selector made ready.

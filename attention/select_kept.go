@@ -118,7 +118,7 @@ func (h *choices) forget(n int) {
 // goesBy returns the row whose choice a row of an earlier step goes by; −1: that is not known any more.
 func (h *choices) goesBy(s *selection, row int) int {
 	if !s.turns() {
-		return row - row%s.Every
+		return s.choiceOf(row)
 	}
 	if i := slices.Index(h.recent.rows, row); i >= 0 {
 		return h.recent.by[i]
@@ -129,7 +129,7 @@ func (h *choices) goesBy(s *selection, row int) int {
 // goesOn reports whether rows from n on can be added: what the first of them may go by is kept, unless it chooses in any case.
 func (s *state) goesOn(n int) bool {
 	for h, sel := range s.core.sel {
-		if k := s.choices; sel != nil && n%sel.Every != 0 && k[h].get(k[h].goesBy(sel, n-1)) == nil {
+		if k := s.choices; sel != nil && !sel.chooses(n) && k[h].get(k[h].goesBy(sel, n-1)) == nil {
 			return false
 		}
 	}
@@ -146,7 +146,7 @@ func (j *job) list() error {
 		k, n := &j.s.choices[h], s.choosing(j.at.N)
 		k.rows, k.by, k.at, k.old = seq.Take[int32](j.at.Mem, n), seq.Take[int32](j.at.Mem, j.at.N), at, nil
 		at, turns = at+n, turns || s.turns()
-		if first%s.Every == 0 {
+		if s.chooses(first) {
 			continue
 		}
 		row := k.goesBy(s, first-1)
@@ -172,7 +172,7 @@ func (j *job) list() error {
 		k, n := &j.s.choices[h], int32(0)
 		for i := range k.by {
 			q := first + i
-			if q%s.Every == 0 || s.turns() && k.by[i] != 0 {
+			if s.chooses(q) || s.turns() && k.by[i] != 0 {
 				k.rows[n] = int32(q)
 				n++
 				k.chose += int64(min(q/s.dense(), 1))
@@ -193,7 +193,7 @@ func (s *selection) dense() int { return max(s.Dense, 1) }
 func (j *job) turnsAway(w *worker, i, head int) {
 	c, k, s := j.s.core, &j.s.choices[head], j.s.core.sel[head]
 	n, dim, q := c.group*c.shape.Dim, c.shape.Dim, j.at.First+i
-	if k.by[i] = 0; q%s.Every == 0 || q < s.Dense {
+	if k.by[i] = 0; s.chooses(q) || q < s.Dense {
 		return
 	}
 	now, before := w.pair[:n], w.pair[n:2*n]

@@ -319,6 +319,7 @@ func TestSelectTexts(t *testing.T) {
 		"mean(share=0.25,every=16)": "mean(share=0.25,every=16)", "mass(k=9)": "mass(k=9)", "mass(p=0.5,least=0,share=1)": "mass(p=0.5,least=0)",
 		"mean(tau=0.5)": "mean(tau=0.5)", "mean(every=64,tau=0.5)": "mean(tau=0.5)", "mean(every=1,tau=0.5)": "mean(tau=0.5,every=1)",
 		"recycle(tau=0.5)": "recycle(tau=0.5)", "louis(tau=0.7,every=64)": "louis", "louis(tau=0,of=0)": "louis(of=0,tau=0)", "hip(beam=32)": "hip", "hip(beam=8,k=8)": "hip(beam=8,k=8)",
+		"recycle(every=4,from=1000)": "recycle(every=4,from=1000)", "recycle(from=0)": "recycle",
 		"recycle(every=16)": "recycle", "recycle(k=3,share=0.5,every=1)": "recycle(k=3,share=0.5,every=1)",
 	} {
 		p, err := ParsePlan("select="+text, 1)
@@ -336,7 +337,7 @@ func TestSelectTexts(t *testing.T) {
 			t.Errorf("select=all leaves %v (%v)", p.Layers[0].Select, err)
 		}
 	}
-	for _, text := range []string{"bounds(local=0)", "bounds(every=3)", "bounds(every=128)", "mean(share=1.5)", "mass(p=2)", "mean(k=-1)", "clusters(of=0)", "clusters(of=17)", "louis(of=17)", "louis(tau=1.5)", "hip(beam=0)", "mean(of=2)", "all(k=1)"} {
+	for _, text := range []string{"bounds(local=0)", "bounds(every=3)", "bounds(every=128)", "bounds(from=100)", "bounds(every=0,from=100)", "recycle(tau=0.5,from=100)", "mean(share=1.5)", "mass(p=2)", "mean(k=-1)", "clusters(of=0)", "clusters(of=17)", "louis(of=17)", "louis(tau=1.5)", "hip(beam=0)", "mean(of=2)", "all(k=1)"} {
 		if _, err := ParsePlan("select="+text, 1); !errors.As(err, new(*PlanError)) {
 			t.Errorf("%s: %v", text, err)
 		}
