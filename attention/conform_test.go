@@ -14,7 +14,7 @@ import (
 )
 
 // TestCompositions takes a part of all compositions: one in 251, or in 997 in short tests. These share no factor with the numbers
-// of texts, so that no pair of parts is always left out. TestLongCompositions takes twenty times as many.
+// of texts, so that no pair of parts is always left out. TestLongCompositions takes seven times as many.
 func TestCompositions(t *testing.T) {
 	t.Parallel()
 	every := 251
