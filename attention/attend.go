@@ -91,6 +91,7 @@ type worker struct {
 	bias   []float32 // [Width, Tile] what positions contribute to a query's biases
 	key    []float32 // [Dim, Tile]
 	val    []float32 // [Tile, VDim]
+	one    []float32 // [Dim] a key that is normalised as it is read
 	part   softmax   // of the block
 	sum    softmax   // of the blocks so far
 	row0   int       // the first query's row of the step
@@ -134,7 +135,7 @@ func (s *state) run(j job, at *seq.Step) error {
 			return err
 		}
 	}
-	if at.N*c.group <= slimRows {
+	if at.N*c.group <= slimRows && (c.infused == nil || at.N <= c.height && c.infused.alike(at)) {
 		if err := s.job.blocks(); err != nil {
 			return err
 		}
@@ -175,6 +176,9 @@ func (j *job) scratch() {
 		}
 		w.key = seq.Take[float32](mem, sh.Dim*Tile)
 		w.val = seq.Take[float32](mem, sh.VDim*Tile)
+		if c.infused != nil {
+			w.one = seq.Take[float32](mem, sh.Dim)
+		}
 		w.part = takeSoftmax(mem, rows, sh.VDim)
 		w.sum = takeSoftmax(mem, rows, sh.VDim)
 		if !j.at.Exact {
@@ -431,7 +435,7 @@ func (j *job) tile(w *worker, m softmax, d *coded, q []float32, key, value []byt
 		from, to, last = w.visit(n, t)
 	}
 	rows := (to - from) * g
-	j.products(w, d, q, w.s[from*g*Tile:to*g*Tile], key, from*g, rows, last)
+	j.products(w, d, q, w.s[from*g*Tile:to*g*Tile], key, head, t, from*g, rows, last)
 	if !w.full || c.layer.Score.Softcap != 0 || c.bias != nil {
 		j.shape(w, head, from, to, t)
 	}
@@ -478,7 +482,7 @@ func (j *job) shape(w *worker, head, from, to, t int) {
 			v.lo, v.hi, v.holes = 0, Tile, false
 		}
 		if c.bias != nil && v.lo < v.hi {
-			c.bias.Row(w.bias, j.placed(w.row0+i), j.s.places[j.s.place.Slot(t)*Tile:][v.lo:v.hi])
+			c.bias.Row(w.bias, j.placed(w.row0+i), j.s.marks(t)[v.lo:v.hi])
 		}
 		for r := i * g; r < (i+1)*g; r++ {
 			row := w.s[r*Tile:][:Tile]

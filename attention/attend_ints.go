@@ -177,11 +177,16 @@ func (w *worker) seen(dst, src []float32, v *view, t int) {
 	}
 }
 
-// products sets s[rows, Tile] to those of query rows from the from-th on with the first last keys of a tile: of q, or of the worker's
+// products sets s[rows, Tile] to those of query rows from the from-th on with the first last keys of tile t: of q, or of the worker's
 // quantised ones.
-func (j *job) products(w *worker, d *coded, q, s []float32, key []byte, from, rows, last int) {
+func (j *job) products(w *worker, d *coded, q, s []float32, key []byte, head, t, from, rows, last int) {
 	c, dim := j.s.core, j.s.core.shape.Dim
 	switch {
+	case c.infused != nil:
+		clear(s)
+		d.key.Get(w.key, key, last)
+		c.infuse(w, j.at.First+w.row0, head, t, last)
+		vec.MulAdd(s, q[from*dim:], w.key, rows, dim, Tile, dim, Tile, Tile)
 	case d.keyInts != nil && !j.at.Exact:
 		c.intLogits(d, s, w, key, from, rows)
 	case d.keyMul != nil && rows <= few:

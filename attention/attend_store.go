@@ -11,7 +11,7 @@ func (j *job) store(w *worker, r int) {
 	}
 	if c.bias != nil {
 		slot := j.s.slot(row, 0)
-		j.s.places[j.s.place.Slot(slot/Tile)*Tile+slot%Tile] = j.placed(r)
+		j.s.marks(slot / Tile)[slot%Tile] = j.placed(r)
 	}
 	for h := range sh.KVHeads {
 		k := j.k[(r*sh.KVHeads+h)*sh.Dim:][:sh.Dim]

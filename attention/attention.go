@@ -1,11 +1,12 @@
 // Package attention is softmax attention over a token's past, as a composition of independent parts: a Span says which
 // positions a query may see, a Scheme how positions enter the score, a Temperature how sharp it is, a Codec how rows of keys and
 // values are stored, a Layout where they live, a Selector which of them are worth reading, a Keeper which of them are forgotten when
-// there are too many, a Fold which rows stand for others that are dropped, a Far at which positions those that are not near are met.
+// there are too many, a Fold which rows stand for others that are dropped, a Far at which positions those that are not near are met, a
+// Grouping which rows are a sequence of their own.
 // One loop (attend.go) runs every combination; a Plan names the parts of every layer and has a text form.
 //
 // A part is one file: span_*.go, scheme_*.go, scaling_*.go, ids_*.go, far_*.go, temp_*.go, codec_*.go, layout_*.go,
-// select_*.go, keeper_*.go, fold_*.go. It registers its name in init
+// select_*.go, keeper_*.go, fold_*.go, group_*.go. It registers its name in init
 // (registry.go); from then on plans can name it, and the conformance suite tests it with every other part.
 package attention
 
@@ -228,10 +229,11 @@ type Layer struct {
 	Near   Span        // rows that queries read from a second store; nil: what Far or a codec usually has, else none
 	NearKV Codec       // how those are stored; nil: f16
 	Far    Far         // positions of rows that are not near; nil: their own
-	Layout Layout      // nil: folded with a Fold that lets go of tokens, kept with a Keep, mixed when some heads see less than others, ring when the span is bounded, else grow
+	Layout Layout      // nil: grouped with a Group, folded with a Fold that lets go of tokens, kept with a Keep, mixed when some heads see less than others, ring when the span is bounded, else grow
 	Select []Selector  // one, or one for each KV head, of which nil reads all that a query may see; empty: all heads do
 	Keep   Keeper      // nil: nothing is forgotten that the span sees
 	Fold   Fold        // nil: no rows stand for others
+	Group  Grouping    // nil: all rows are one sequence
 	Score  Score
 	Bases  *LayerBases // what Calibrated codecs need; nil: none
 }
@@ -290,6 +292,9 @@ func (l Layer) filled() Layer {
 	if l.Pos == nil {
 		l.Pos = None{}
 	}
+	if of, ok := l.Pos.(Infused); ok {
+		l.Span = placed(l.Span, of.With(Projected{}).(Infused))
+	}
 	if l.Key == nil {
 		l.Key = F16{}
 	}
@@ -304,6 +309,8 @@ func (l Layer) filled() Layer {
 	}
 	if l.Layout == nil {
 		switch l.Layout = (Grow{}); {
+		case l.Group != nil:
+			l.Layout = Grouped{}
 		case l.parted() != nil:
 			l.Layout = Folded{}
 		case l.Keep != nil:

@@ -163,6 +163,9 @@ func (s basisSet) Back(dst, x []float32, head int) { s.times(dst, x, s.back[head
 // tell shows a step's rows to Step.Heads: queries and keys with their positions.
 func (j *job) tell() error {
 	c, sh, at := j.s.core, j.s.core.shape, j.at
+	if c.infused != nil {
+		return fmt.Errorf("attention layer %d: pos=%s: %w: keys have no positions of their own to be shown", sh.Layer, c.layer.Pos, ErrCompose)
+	}
 	mark := at.Mem.Mark()
 	q := seq.Take[float32](at.Mem, at.N*sh.Heads*sh.Dim)
 	copy(q, j.q)

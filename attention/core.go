@@ -20,6 +20,7 @@ type Core struct {
 	pos     Positioner   // nil: none
 	ids     Numbers      // nil: a row's position is its own
 	bias    Biaser       // nil: none
+	infused *infused     // nil: positions enter after the layer's projections, or not at all
 	coded                // the store of all rows
 	near    *coded       // that of the near ones; nil: none
 	far     Far          // positions in the store of all rows; nil: rows have their own
@@ -90,7 +91,9 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 	if p, err := l.place(c.reach, 1<<30, 1); err == nil {
 		c.growing = p.Slots() == tiles(1<<30)
 	} else {
-		if l.parted() != nil {
+		if l.Group != nil {
+			return clash(l.Layout, "group="+l.Group.String(), err)
+		} else if l.parted() != nil {
 			return clash(l.Layout, l.Fold, err)
 		} else if l.Keep != nil && !c.reach.Bounded {
 			return clash(l.Layout, l.Keep, err)
@@ -134,10 +137,16 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 	c.valTurn, _ = value.(TurnedValues)
 	c.keySeal, _ = key.(Sealer)
 	c.valSeal, _ = value.(Sealer)
+	if a, b, err := c.makeInfused(); err != nil {
+		return clash(a, b, err)
+	}
 	if a, b, err := c.makeKeep(); err != nil {
 		return clash(a, b, err)
 	}
 	if a, b, err := c.makeFold(); err != nil {
+		return clash(a, b, err)
+	}
+	if a, b, err := c.makeGroups(); err != nil {
 		return clash(a, b, err)
 	}
 	if c.sel, err = l.selection(sh); err != nil {
@@ -165,6 +174,9 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 	}
 	// 96 query rows by a tile of 64 keys keep the products long and the scratch of a worker near 100 KB.
 	c.height = min(max(96/c.group, 1), Tile)
+	for c.infused != nil && c.infused.Same()%c.height != 0 { // all queries of a tile see the same keys
+		c.height--
+	}
 	return c, nil
 }
 
@@ -214,10 +226,16 @@ func (c *Core) Run(out, q, k, v []float32, st seq.State, at *seq.Step) error {
 		return fmt.Errorf("attention layer %d: rows %d to %d do not continue a cache of %d rows, made for %d in steps of %d",
 			sh.Layer, at.First, at.First+at.N, s.n, s.maxLen, s.maxChunk)
 	}
+	if c.infused != nil && at.Hide.Lo < at.Hide.Hi {
+		return fmt.Errorf("attention layer %d: pos=%s with rows that do not see each other: %w", sh.Layer, c.layer.Pos, ErrCompose)
+	}
 	mark := at.Mem.Mark()
 	defer at.Mem.Release(mark)
 	if c.fold != nil {
 		return s.parts(job{out: out, q: q, k: k, v: v}, at)
+	}
+	if s.groups != nil {
+		return s.runGroups(job{out: out, q: q, k: k, v: v}, at)
 	}
 	if s.kept != nil {
 		return s.pieces(job{out: out, q: q, k: k, v: v}, at)

@@ -22,6 +22,7 @@ type fixture struct {
 	short, long []float32         // long RoPE's divisors
 	unclear     []int             // rows of which the oracle cannot tell what a selector chooses
 	surprise    []float32         // [≥ n]
+	coords      []seq.Coord       // [n] of the rows; nil: none
 	masks       map[string][]bool // what the oracle's spans see, by their texts: row q at q(q+1)/2
 	stores      map[string]Rows   // of the oracle, by codec
 	ints        *[2]bool          // keys and values are multiplied as integers
@@ -48,7 +49,7 @@ func newFixture(t testing.TB, text string, sh Shape, n int, seed uint64) *fixtur
 		}
 		f.layer.Pos = withFactors(f.layer.Pos, f.short[:dims/2], f.long[:dims/2])
 	}
-	f.layer.Pos = withBiases(f.layer.Pos, sh.Heads)
+	f.layer.Pos = withProjected(withBiases(f.layer.Pos, sh.Heads), sh, nil)
 	f.layer.Bases = testBases(sh)
 	rng := rand.New(rand.NewPCG(seed, uint64(n)))
 	fill := func(n int, scale float64) []float32 {
@@ -119,6 +120,19 @@ func withBiases(pos Scheme, heads int) Scheme {
 	return pos
 }
 
+// withProjected gives a scheme what projections make of its vectors.
+func withProjected(pos Scheme, sh Shape, norm func(x []float32)) Scheme {
+	of, ok := pos.(Infused)
+	if !ok {
+		return pos
+	}
+	keys := make([]float32, of.Places()*sh.KVHeads*sh.Dim)
+	for i := range keys { // from −1 to 1, the same on every CPU
+		keys[i] = float32(i*i%401)/200 - 1
+	}
+	return of.With(Projected{Keys: keys, Norm: norm})
+}
+
 // withScore adds what a plan's text does not hold.
 func (f *fixture) withScore(softcap float32, sinks bool) *fixture {
 	f.layer.Score.Softcap = softcap
@@ -177,6 +191,9 @@ func (r *runner) step(n int) error {
 	f, sh, lo := r.f, r.f.shape, r.st.Len()
 	copy(r.k, f.k[lo*sh.KVHeads*sh.Dim:(lo+n)*sh.KVHeads*sh.Dim])
 	r.at = seq.Step{First: lo, N: n, Hide: r.hide, Surprise: f.surprise, Team: r.team, Mem: &r.mem}
+	if f.coords != nil {
+		r.at.Coords = f.coords[lo:]
+	}
 	return r.c.Run(r.out[lo*sh.Heads*sh.VDim:], f.q[lo*sh.Heads*sh.Dim:], r.k, f.v[lo*sh.KVHeads*sh.VDim:], r.st, &r.at)
 }
 
@@ -214,7 +231,7 @@ func (r *runner) again(t *testing.T, want []float32, chunk int) {
 
 // feed runs a step on the fixture's first n rows, whatever the row of the session, and drops its results.
 func (r *runner) feed(n int) error {
-	r.at = seq.Step{First: r.st.Len(), N: n, Surprise: r.f.surprise, Team: r.team, Mem: &r.mem}
+	r.at = seq.Step{First: r.st.Len(), N: n, Surprise: r.f.surprise, Coords: r.f.coords, Team: r.team, Mem: &r.mem}
 	copy(r.k, r.f.k)
 	return r.c.Run(r.lost, r.f.q, r.k, r.f.v, r.st, &r.at)
 }
@@ -305,6 +322,15 @@ func posTexts() (texts []string) {
 		}
 	}
 	return texts
+}
+
+// ownPosTexts are those of posTexts that give a row one position, whoever sees it.
+func ownPosTexts() []string {
+	return slices.DeleteFunc(posTexts(), func(text string) bool {
+		p, err := ParsePlan("pos="+text, 1)
+		_, infused := p.Layers[0].Pos.(Infused)
+		return err == nil && infused
+	})
 }
 
 // tempText is one of the temperatures' examples, or none, in turns.

@@ -65,7 +65,7 @@ func TestParted(t *testing.T) {
 	t.Parallel()
 	const rows = 430
 	shapes := []Shape{{Heads: 3, KVHeads: 1, Dim: 16}, {Heads: 2, KVHeads: 2, Dim: 32, VDim: 20}, {Heads: 4, KVHeads: 2, Dim: 16, VDim: 7}}
-	poses, kvs := posTexts(), keptTexts()
+	poses, kvs := ownPosTexts(), keptTexts()
 	i := 0
 	for _, fold := range foldTexts() {
 		if !strings.HasPrefix(fold, "gist") {

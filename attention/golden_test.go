@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,13 +16,13 @@ import (
 var update = flag.Bool("update", false, "rewrite testdata/bits.txt")
 
 // TestBits: every CPU, with every implementation of the kernels that it has, gives the results whose hashes testdata/bits.txt
-// holds: every scheme with a span and codecs, every selector and keeper, and far positions. The file was written by the generic implementation on amd64:
+// holds: every scheme with a span and codecs, every selector and keeper, far positions and groups. The file was written by the generic implementation on amd64:
 //
 //	go test ./attention -run TestBits -update
 func TestBits(t *testing.T) {
 	const file = "testdata/bits.txt"
 	var texts []string
-	for i, pos := range posTexts() {
+	for i, pos := range ownPosTexts() {
 		span, kv := spanTexts()[i*5%len(spanTexts())], kvTexts()[i%len(kvTexts())]
 		texts = append(texts, "span="+span+" pos="+pos+" "+tempText(i)+kv)
 	}
@@ -36,6 +37,14 @@ func TestBits(t *testing.T) {
 	}
 	for i, text := range keepTexts() {
 		texts = append(texts, "pos=rope "+tempText(i)+keptTexts()[i*3%len(keptTexts())]+" keep="+text)
+	}
+	for i, pos := range posTexts() {
+		if !slices.Contains(ownPosTexts(), pos) {
+			texts = append(texts, "pos="+pos+" "+tempText(i)+kvTexts()[i*7%len(kvTexts())])
+		}
+	}
+	for i, group := range groupTexts() {
+		texts = append(texts, "span="+spanTexts()[i*3%len(spanTexts())]+" pos=rope "+keptTexts()[i*3%len(keptTexts())]+" group="+group)
 	}
 	data, err := os.ReadFile(file)
 	if err != nil && !*update {
@@ -61,6 +70,9 @@ func TestBits(t *testing.T) {
 				sh, rows = Shape{Heads: 4, KVHeads: 2, Dim: 16, VDim: 17}, 275
 			}
 			f := newFixture(t, text, sh, rows, uint64(i)).withScore(float32(i%2*4), i%3 == 0)
+			if f.layer.Group != nil {
+				f.withCoords(uint64(i))
+			}
 			r := f.runner(t, f.n, 200)
 			if err := r.all(steps{100, 45, 1, 1, 1, 1, 1, 100, 20, 1}.cut(f.n)); err != nil {
 				t.Fatal(err)

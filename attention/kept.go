@@ -186,6 +186,9 @@ func (s *state) slot(row, head int) int {
 	if p := s.core.fold; p != nil {
 		return p.slot(row)
 	}
+	if s.groups != nil {
+		return int(s.groups.slots[row])
+	}
 	return row
 }
 

@@ -33,6 +33,12 @@ func (Kept) String() string { return "kept" }
 
 // place returns the placement of the layer's rows.
 func (l Layer) place(r Reach, maxLen, maxChunk int) (Placement, error) {
+	if l.Group != nil {
+		if to, ok := l.Layout.(ByGroup); ok {
+			return to.PlaceGroups(l.Group.Most(), maxLen), nil
+		}
+		return nil, errors.New("this layout does not keep the rows of a group together")
+	}
 	if p := l.parted(); p != nil {
 		if to, ok := l.Layout.(Parting); ok {
 			return to.PlaceParts(p, maxLen), nil

@@ -29,10 +29,10 @@ func nearOf(codecs ...Codec) Span {
 }
 
 // usualNear returns what is near unless the plan says: nothing with a keeper, since near rows would have to move with the
-// others, nor with a fold that lets go of tokens.
+// others, nor with a fold that lets go of tokens, nor with groups.
 func (l Layer) usualNear() Span {
 	switch {
-	case l.Keep != nil, l.parted() != nil:
+	case l.Keep != nil, l.parted() != nil, l.Group != nil:
 		return Nothing{}
 	case l.Far != nil:
 		return farNear

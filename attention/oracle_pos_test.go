@@ -66,6 +66,55 @@ var oracleBiases = map[string]func(f *fixture, p part, head, q, k int) float64{
 	},
 }
 
+// oracleInfused are the rows that have position 0 for a query, in schemes that add positions to keys as they are read.
+var oracleInfused = map[string]func(p part, q int) int{
+	"pia": func(p part, q int) int {
+		segment := 0
+		for segment+int(p.get("segment", 512)) <= q {
+			segment += int(p.get("segment", 512))
+		}
+		return max(0, segment-int(p.get("cache", 512)))
+	},
+}
+
+// first returns the row that has position 0 for a query, which sees none before; with other schemes 0.
+func (f *fixture) first() func(q int) int {
+	p := readSum(readPlan(f.text)["pos"])[0]
+	if of := oracleInfused[p.name]; of != nil {
+		return func(q int) int { return of(p, q) }
+	}
+	if of, ok := f.layer.Pos.(Infused); ok {
+		return func(q int) int { return int(of.First(seq.Pos(q))) }
+	}
+	return func(int) int { return 0 }
+}
+
+// infused returns what makes row k of a KV head as the query at q reads it; nil: that is how it is stored.
+func (f *fixture) infused(t testing.TB, head int) func(r *oracleRow, q, k int) *oracleRow {
+	of, ok := f.layer.Pos.(Infused)
+	if !ok {
+		return nil
+	}
+	first, keys, norm := f.first(), of.Projected().Keys, of.Projected().Norm
+	back := f.basis(t, f.layer.filled().Key, true, head).back
+	return func(r *oracleRow, q, k int) *oracleRow {
+		n := *r
+		if n.scale != nil { // a sealed key is in the basis of its tile
+			n.k, n.scale, n.low = back(n.k), nil, nil
+		}
+		at := keys[((k-first(q))*f.shape.KVHeads+head)*f.shape.Dim:]
+		x := make([]float32, len(n.k))
+		for d, v := range n.k {
+			x[d] = float32(v + float64(at[d]))
+		}
+		if norm != nil {
+			norm(x)
+		}
+		n.k = wide(x)
+		return &n
+	}
+}
+
 // oracleNumberings are the positions of rows.
 var oracleNumberings = map[string]func(p part, row float64) float64{
 	"even": func(p part, row float64) float64 {
@@ -126,6 +175,7 @@ func (f *fixture) biases(t testing.TB) func(head, q, k int) float64 {
 // oraclePositions are the schemes: each turns x, the vector of row pos.
 var oraclePositions = map[string]func(f *fixture, sum []part, x []float64, pos int){
 	"none":  func(*fixture, []part, []float64, int) {},
+	"pia":   func(*fixture, []part, []float64, int) {},
 	"alibi": func(*fixture, []part, []float64, int) {},
 	"t5":    func(*fixture, []part, []float64, int) {},
 	"fire":  func(*fixture, []part, []float64, int) {},

@@ -187,11 +187,12 @@ func (f *fixture) sees(head int) func(q, k int) bool {
 		text = strings.Split(strings.TrimSuffix(heads, "]"), ",")[head]
 	}
 	sum := readSum(text)
+	first := f.first()
 	if !known(oracleSpans, sum) {
 		span := f.layer.Span[head%len(f.layer.Span)]
-		return f.mask(span.String(), func(q, k int) bool { return span.Sees(seq.Pos(q), seq.Pos(k)) })
+		return f.mask(span.String(), func(q, k int) bool { return k >= first(q) && span.Sees(seq.Pos(q), seq.Pos(k)) })
 	}
-	return f.mask(text, func(q, k int) bool { return anySees(sum, q, k) })
+	return f.mask(text, func(q, k int) bool { return k >= first(q) && anySees(sum, q, k) })
 }
 
 // anySees tells whether a term of a union of spans sees a key.
@@ -294,6 +295,7 @@ func (f *fixture) oracle(t testing.TB) []float64 {
 			midRows = append(midRows, &oracleRow{k: nearKs[j], v: nearVs[j], near: true})
 		}
 		reads := f.reads(t, kv, known, scale, query, sees)
+		infused := f.infused(t, kv)
 		rows, biases := make([]*oracleRow, f.n), make([]float64, f.n)
 		for i := range f.n {
 			ownAny := false
@@ -307,6 +309,9 @@ func (f *fixture) oracle(t testing.TB) []float64 {
 					}
 				} else if reads(i, j) {
 					rows[j] = farRows[j]
+				}
+				if rows[j] != nil && infused != nil {
+					rows[j] = infused(rows[j], i, j)
 				}
 			}
 			for h := kv * group; h < (kv+1)*group; h++ {
@@ -475,6 +480,9 @@ func (f *fixture) integers() (keys, values bool) {
 		k, _ := l.keys(f.shape)
 		v, _ := l.values(f.shape)
 		_, keys = k.(Integers)
+		if _, ok := l.Pos.(Infused); ok {
+			keys = false // they are read as numbers, which get positions
+		}
 		_, values = v.(Integers)
 		f.ints = &[2]bool{keys, values}
 	}
@@ -514,6 +522,7 @@ func TestOracleKnows(t *testing.T) {
 	check("schemes", schemes.names(), len(oraclePositions), func(s string) bool { return oraclePositions[s] != nil })
 	check("numberings", numberings.names(), len(oracleNumberings), func(s string) bool { return oracleNumberings[s] != nil })
 	check("far positions", fars.names(), len(oracleFars), func(s string) bool { return oracleFars[s] != nil })
+	check("infusions", schemes.names(), len(oracleInfused), func(s string) bool { return oracleInfused[s] != nil })
 	check("biases", schemes.names(), len(oracleBiases), func(s string) bool { return oracleBiases[s] != nil })
 	check("temperatures", temps.names(), len(oracleTemps), func(s string) bool { return oracleTemps[s] != nil })
 	check("scalings", append(scalings.names(), ""), len(oracleScalings), func(s string) bool { return oracleScalings[s] != nil })

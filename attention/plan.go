@@ -66,6 +66,11 @@ func (p Plan) Bounded() bool {
 	})
 }
 
+// Grouped reports whether a layer has groups, which go by the coordinates of tokens.
+func (p Plan) Grouped() bool {
+	return slices.ContainsFunc(p.Layers, func(l Layer) bool { return l.Group != nil })
+}
+
 // Distance returns the largest distance of positions at which a query of a text of n tokens reads a key.
 func (p Plan) Distance(n int) (most int) {
 	for _, l := range p.Layers {
@@ -145,7 +150,7 @@ type (
 )
 
 // keys are the keys of edits, for errors.
-var keys = []string{"span", "pos", "temp", "kv", "key", "value", "near", "nearkv", "far", "layout", "select", "keep", "fold"}
+var keys = []string{"span", "pos", "temp", "kv", "key", "value", "near", "nearkv", "far", "layout", "select", "keep", "fold", "group"}
 
 // edits are the keys of a plan: each changes a layer by a value.
 var edits = map[string]func(l *Layer, v value) error{
@@ -167,6 +172,7 @@ var edits = map[string]func(l *Layer, v value) error{
 	"fold":   func(l *Layer, v value) error { return editPart(&folds, &l.Fold, v) },
 	"layout": func(l *Layer, v value) error { return editPart(&layouts, &l.Layout, v) },
 	"select": editSelect,
+	"group":  func(l *Layer, v value) error { return editPart(&groups, &l.Group, v) },
 }
 
 func editPart[P any](r *registry[P], part *P, v value) error {
@@ -418,6 +424,9 @@ func (l Layer) String() string {
 	}
 	if l.Fold != nil {
 		text += " fold=" + l.Fold.String()
+	}
+	if l.Group != nil {
+		text += " group=" + l.Group.String()
 	}
 	return text
 }

@@ -174,13 +174,13 @@ func TestPlanErrors(t *testing.T) {
 		at   int // 1 is the first character
 		want string
 	}{
-		{"spam=full", 1, `"spam" is not one of span, pos, temp, kv, key, value, near, nearkv, far, layout, select, keep and fold`},
-		{"kv=f16 (", 8, `"(" is not one of span, pos, temp, kv, key, value, near, nearkv, far, layout, select, keep and fold`},
+		{"spam=full", 1, `"spam" is not one of span, pos, temp, kv, key, value, near, nearkv, far, layout, select, keep, fold and group`},
+		{"kv=f16 (", 8, `"(" is not one of span, pos, temp, kv, key, value, near, nearkv, far, layout, select, keep, fold and group`},
 		{"kv f16", 4, "= is missing after kv"},
 		{"kv=", 4, "a name is missing"},
 		{"kv=f31", 4, `"f31" is not a codec; there are f16, f32, kivi, pca, q4 and q8_0`},
 		{"key=f32 value=f8", 15, `"f8" is not a codec; there are f16, f32, kivi, pca, q4 and q8_0`},
-		{"layout=rings", 8, `"rings" is not a layout; there are folded, grow, kept, mixed and ring`},
+		{"layout=rings", 8, `"rings" is not a layout; there are folded, grouped, grow, kept, mixed and ring`},
 		{"span=full+windw(3)", 11, `"windw" is not a span; there are blocks, dilated, full, globals, sinks, strided and window`},
 		{"span=[full,x]", 12, `"x" is not a span; there are blocks, dilated, full, globals, sinks, strided and window`},
 		{"span=[full;", 11, "] is missing"},
@@ -204,7 +204,7 @@ func TestPlanErrors(t *testing.T) {
 		{"span=window(3", 12, ") is missing"},
 		{"layout=grow+ring", 13, "one term too many"},
 		{"kv=[f16,f32]", 9, "one term too many"},
-		{"pos=rop", 5, `"rop" is not a position scheme, a RoPE scaling or a numbering; there are alibi, fire, none, rope, t5, dynamic, linear, llama3, longrope, ntk, power, truncated, yarn, even, random and skip`},
+		{"pos=rop", 5, `"rop" is not a position scheme, a RoPE scaling or a numbering; there are alibi, fire, none, pia, rope, t5, dynamic, linear, llama3, longrope, ntk, power, truncated, yarn, even, random and skip`},
 		{"pos=rope+yarm", 10, `"yarm" is not a RoPE scaling; there are dynamic, linear, llama3, longrope, ntk, power, truncated and yarn`},
 		{"pos=rope+ntk(factor=2)+ntk(factor=2)", 24, "one term too many"},
 		{"pos=rope+ntk(factor=2)+skip(by=1)+skip(by=1)", 35, "one term too many"},
@@ -242,8 +242,8 @@ func TestPlanErrors(t *testing.T) {
 		{"2-1: kv=f16", 1, "the range 2-1 runs backwards"},
 		{"1,x: kv=f16", 3, `"x:" is not the number of a layer`},
 		{"1 kv=f16", 3, "a selector of layers, as in 0-4,6:, ends in a colon"},
-		{"kv=f16 : kv=f32", 8, `":" is not one of span, pos, temp, kv, key, value, near, nearkv, far, layout, select, keep and fold`},
-		{"span=full] kv=f16", 10, `"]" is not one of span, pos, temp, kv, key, value, near, nearkv, far, layout, select, keep and fold`},
+		{"kv=f16 : kv=f32", 8, `":" is not one of span, pos, temp, kv, key, value, near, nearkv, far, layout, select, keep, fold and group`},
+		{"span=full] kv=f16", 10, `"]" is not one of span, pos, temp, kv, key, value, near, nearkv, far, layout, select, keep, fold and group`},
 		{"kv=f16" + strings.Repeat(" ", maxText), maxText + 1, fmt.Sprintf("%d characters, more than %d", maxText+6, maxText)},
 		{"pos=rope(" + strings.Repeat("a,", maxArgs) + "a)", 10 + 2*maxArgs, "rope: more than 256 arguments"},
 	} {
@@ -350,7 +350,7 @@ func TestPlansDocument(t *testing.T) {
 				if err == nil {
 					for _, l := range p.Layers {
 						l.Bases = bases
-						l.Pos = withBiases(withFactors(l.Pos, factors, factors), 4)
+						l.Pos = withProjected(withBiases(withFactors(l.Pos, factors, factors), 4), sh, nil)
 						err = errors.Join(err, l.Check(sh))
 					}
 				}
@@ -384,7 +384,7 @@ func TestPlansDocument(t *testing.T) {
 			t.Errorf("no line of a table of docs/PLANS.md explains `%s`", word)
 		}
 	}
-	for _, names := range [][]string{keys, spans.names(), schemes.names(), scalings.names(), numberings.names(), temps.names(), codecs.names(), layouts.names(), selectors.names(), keepers.names(), folds.names(), namedNames()} {
+	for _, names := range [][]string{keys, spans.names(), schemes.names(), scalings.names(), numberings.names(), temps.names(), codecs.names(), layouts.names(), selectors.names(), keepers.names(), folds.names(), groups.names(), namedNames()} {
 		for _, word := range names {
 			has(word)
 		}
@@ -405,7 +405,7 @@ func TestPlansDocument(t *testing.T) {
 			}
 		}
 	}
-	for _, texts := range [][]kindText{kindTexts(&spans), kindTexts(&schemes), kindTexts(&scalings), kindTexts(&numberings), kindTexts(&temps), kindTexts(&codecs), kindTexts(&layouts), kindTexts(&keepers), kindTexts(&folds)} {
+	for _, texts := range [][]kindText{kindTexts(&spans), kindTexts(&schemes), kindTexts(&scalings), kindTexts(&numberings), kindTexts(&temps), kindTexts(&codecs), kindTexts(&layouts), kindTexts(&keepers), kindTexts(&folds), kindTexts(&groups)} {
 		for _, k := range texts {
 			line := doc[max(0, strings.Index(doc, "| `"+k.name)):]
 			line, _, _ = strings.Cut(line, "\n")

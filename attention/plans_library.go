@@ -116,6 +116,12 @@ func init() {
 		text: func(a *args, p Plan) string {
 			return fmt.Sprintf("%sfar=group(%d) near=sinks(%d)+window(%d)", p.Wide(), atLeast1(a, "group", 4), Tile, atLeast1(a, "window", 1024))
 		}})
+	addNamed(NamedPlan{Name: "shortformer", Paper: "Shortformer, arXiv 2012.15832",
+		About: "Text in segments, each of which also sees the one before; positions begin anew and are added inside attention, so that texts may be of any length.\nThe paper trains models so: others make little sense of it.",
+		text: func(a *args, _ Plan) string {
+			n := min(atLeast1(a, "segment", 512), maxPlaces/2)
+			return fmt.Sprintf("pos=pia(segment=%d,cache=%d)", n, n)
+		}})
 	addNamed(NamedPlan{Name: "masformer", Paper: "MASFormer, arXiv 2310.12442",
 		About: "Few layers see everything, the last of every four; the others their own block of tokens and the one before.\nThe paper trains models so: others lose by it.",
 		text: func(a *args, p Plan) string {

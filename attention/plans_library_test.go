@@ -41,7 +41,9 @@ func TestNamedPlans(t *testing.T) {
 					t.Errorf("%q changes nothing", text)
 				}
 				for _, l := range p.Layers {
-					if err := l.Check(Shape{Heads: 4, KVHeads: 2, Dim: 16}); err != nil {
+					sh := Shape{Heads: 4, KVHeads: 2, Dim: 16}
+					l.Pos = withProjected(l.Pos, sh, nil)
+					if err := l.Check(sh); err != nil {
 						t.Errorf("%q: %v", text, err)
 					}
 				}
@@ -67,10 +69,10 @@ func TestNamedPlanErrors(t *testing.T) {
 		{"dense(3)", 7, `dense takes no arguments, but "3" stands there`},
 		{"q8 kv=f32", 4, `"kv=f32" does not belong here: edits after q8 follow a ;`},
 		{"0: q8", 4, "q8 is a plan of all layers: it stands by itself, between ;"},
-		{"kv=f32; foo", 9, `"foo" is neither one of span, pos, temp, kv, key, value, near, nearkv, far, layout, select, keep and fold nor a named plan; there are ` + list(namedNames())},
-		{"foo(3)", 1, `"foo" is neither one of span, pos, temp, kv, key, value, near, nearkv, far, layout, select, keep and fold nor a named plan; there are ` + list(namedNames())},
-		{"foo=3", 1, `"foo" is not one of span, pos, temp, kv, key, value, near, nearkv, far, layout, select, keep and fold`},
-		{"kv=f32 q8", 8, `"q8" is not one of span, pos, temp, kv, key, value, near, nearkv, far, layout, select, keep and fold`},
+		{"kv=f32; foo", 9, `"foo" is neither one of span, pos, temp, kv, key, value, near, nearkv, far, layout, select, keep, fold and group nor a named plan; there are ` + list(namedNames())},
+		{"foo(3)", 1, `"foo" is neither one of span, pos, temp, kv, key, value, near, nearkv, far, layout, select, keep, fold and group nor a named plan; there are ` + list(namedNames())},
+		{"foo=3", 1, `"foo" is not one of span, pos, temp, kv, key, value, near, nearkv, far, layout, select, keep, fold and group`},
+		{"kv=f32 q8", 8, `"q8" is not one of span, pos, temp, kv, key, value, near, nearkv, far, layout, select, keep, fold and group`},
 	} {
 		_, err := ParsePlan(c.text, 3)
 		var e *PlanError

@@ -38,6 +38,9 @@ func (c *Core) scratch(mem *seq.Sizer, at *seq.StepSize) {
 		}
 		seq.Size[float32](mem, sh.Dim*Tile)
 		seq.Size[float32](mem, sh.VDim*Tile)
+		if c.infused != nil {
+			seq.Size[float32](mem, sh.Dim)
+		}
 		seq.Size[float32](mem, rows*(sh.VDim+3))
 		seq.Size[float32](mem, rows*(sh.VDim+3))
 		if !at.Exact {
@@ -139,6 +142,9 @@ func (c *Core) Heap(at *seq.StepSize) int64 {
 	runs := 1 // what is hidden makes two of one
 	for _, s := range c.spans {
 		runs = max(runs, 1+runsOf(s, seq.Pos(at.MaxLen-1)))
+	}
+	if c.layer.Group != nil { // a run that goes through some blocks is in pieces, which stand behind it at first
+		runs = 2*runs + groupBlocks(c.layer.Group, at.MaxLen)
 	}
 	const grown = 2 // a slice that grew, and the one before it
 	stores := 1

@@ -94,6 +94,9 @@ func (j *job) height(head int) (height, before int) {
 		height = min(every, 1<<(bits.Len(uint(c.height))-1))
 		return height, j.at.First % height
 	}
+	if c.infused != nil {
+		return c.height, j.at.First % c.height
+	}
 	return c.height, 0
 }
 
@@ -392,7 +395,7 @@ func (j *job) sums(w *worker, m softmax, head int, choose []int32, t int) {
 	c, g := j.s.core, j.s.core.group
 	s := w.s[:len(choose)*g*Tile]
 	key, _ := j.s.tile(t, head)
-	j.products(w, &c.coded, w.q, s, key, 0, len(choose)*g, Tile)
+	j.products(w, &c.coded, w.q, s, key, head, t, 0, len(choose)*g, Tile)
 	for i := 0; i < len(choose) && (c.layer.Score.Softcap != 0 || c.bias != nil); i++ {
 		if c.bias != nil {
 			c.bias.Row(w.bias, j.placed(int(choose[i])-j.at.First), j.s.places[j.s.place.Slot(t)*Tile:][:Tile])

@@ -37,6 +37,11 @@ func (j *job) look(w *worker, head, r0, n int) {
 	for i := range n {
 		q := seq.Pos(j.at.First + r0 + i)
 		far, near, first := len(w.far.runs), len(w.near.runs), len(w.first.runs)
+		if g := j.s.groups; g != nil {
+			w.far.runs = g.runs(w.far.runs, span, int(q))
+			w.far.query(i, far)
+			continue
+		}
 		w.far.runs = span.Runs(w.far.runs, q, q+1)
 		if hide := j.at.Hide; hide.Lo < hide.Hi {
 			w.far.runs = without(w.far.runs, far, hide)

@@ -29,6 +29,7 @@ type state struct {
 	work       []worker
 	step       seq.Step // the piece of a step in progress
 	kept       *kept    // nil: nothing is ever forgotten by a Keeper
+	groups     *grouped // nil: all rows are one sequence
 }
 
 // NewState returns the empty cache of one session.
@@ -71,7 +72,7 @@ func (c *Core) NewState(env *seq.Env) (seq.State, error) {
 	for i := range inMemory {
 		own += inMemory[i].whole(&c.coded)
 	}
-	mem := alloc(own + size.marks + size.close + size.kept)
+	mem := alloc(own + size.marks + size.close + size.kept + size.groups)
 	if vectors > 0 {
 		s.index = alloc(vectors)
 	}
@@ -94,6 +95,9 @@ func (c *Core) NewState(env *seq.Env) (seq.State, error) {
 	if size.kept > 0 {
 		s.kept = c.newKept(mem, maxLen)
 	}
+	if size.groups > 0 {
+		s.groups = c.newGroups(mem, maxLen)
+	}
 	return s, nil
 }
 
@@ -105,7 +109,7 @@ func (c *Core) Bytes(env *seq.Env) int64 {
 	}
 	maxLen, _ := limits(env)
 	vectors, choices := c.indexSize(maxLen)
-	return int64(size.far + size.marks + size.close + size.kept + vectors + choices)
+	return int64(size.far + size.marks + size.close + size.kept + size.groups + vectors + choices)
 }
 
 // Spilled returns the part of Bytes that a session with Env.Spill has in its file: the tiles of heads that keep every row where it
@@ -139,6 +143,7 @@ type sizes struct {
 	close   int       // of the near store
 	marks   int       // of positions of keys
 	kept    int       // of what a keeper knows of its rows
+	groups  int       // of where the rows of groups are
 }
 
 func (c *Core) size(env *seq.Env) (s sizes, err error) {
@@ -169,7 +174,7 @@ func (c *Core) size(env *seq.Env) (s sizes, err error) {
 	if !fits {
 		return s, fmt.Errorf("attention layer %d: a cache of %d rows is too large", c.shape.Layer, maxLen)
 	}
-	s.kept = c.keptBytes(maxLen)
+	s.kept, s.groups = c.keptBytes(maxLen), c.groupBytes(maxLen)
 	return s, nil
 }
 
@@ -197,8 +202,19 @@ func (s *state) tile(t, head int) (key, value []byte) {
 		b := s.shelves[0].mem[int(s.kept.pages[head*s.kept.per+t])*(ks+vs):]
 		return b[:ks:ks], b[ks:][:vs:vs]
 	}
+	if s.groups != nil {
+		t = int(s.groups.pages[t])
+	}
 	at := s.core.homes[head]
 	return s.shelves[at.shelf].tile(&s.core.coded, t, at.at)
+}
+
+// marks are the positions of the keys of a tile.
+func (s *state) marks(t int) []seq.Pos {
+	if s.groups != nil {
+		t = int(s.groups.pages[t])
+	}
+	return s.places[s.place.Slot(t)*Tile:][:Tile]
 }
 
 // Len implements seq.State.
@@ -212,6 +228,9 @@ func (s *state) Bytes() int64 {
 		ring, stay := p.used(s.high)
 		slots = tiles(ring) + tiles(stay)
 	}
+	if s.groups != nil {
+		slots = s.groups.most
+	}
 	n := int64(min(slots, s.place.Slots()) * c.marks())
 	for i := range s.shelves {
 		sh := &s.shelves[i]
@@ -223,6 +242,7 @@ func (s *state) Bytes() int64 {
 	if s.kept != nil {
 		n += int64(c.keptBytes(s.maxLen))
 	}
+	n += int64(c.groupBytes(s.maxLen))
 	vectors, choices := c.indexSize(s.high)
 	return n + int64(vectors+choices)
 }
@@ -241,6 +261,11 @@ func (s *state) Rewind(n int) error {
 	}
 	if s.core.fold != nil {
 		return s.unfold(n)
+	}
+	if s.groups != nil {
+		s.groups.rewind(n)
+		s.n = n
+		return nil
 	}
 	if n < s.n && !s.goesOn(n) {
 		return fmt.Errorf("attention layer %d: what row %d goes by is not kept: %w", s.core.shape.Layer, n, seq.ErrRewind)

@@ -13,13 +13,18 @@ type Run struct{ Lo, Hi Pos }
 // Len returns the number of positions in the run.
 func (r Run) Len() int { return int(r.Hi - r.Lo) }
 
+// Coord is where a row stands on two axes that have a meaning for whoever feeds it: line and column of a table, turn and speaker.
+type Coord struct{ A, B int32 }
+
 // Step is one forward pass over N consecutive rows, the tokens First … First+N−1 of a session.
 type Step struct {
 	First int   // index of the first row in the session's token stream
 	N     int   // rows in this step
 	Pos   []Pos // [N] logical positions of the rows
 	Hide  Run   // rows of the session that no row of the step sees, whatever its span; empty: none
-	Want  []int // rows (0 ≤ r < N, ascending) whose logits are needed; nil: none
+	// Coords are those of the rows, for layers that have groups of rows. [N]; nil: all rows have the same
+	Coords []Coord
+	Want   []int // rows (0 ≤ r < N, ascending) whose logits are needed; nil: none
 	// Surprise is −ln p of the session's tokens up to First, by the logits of the row before each. It is needed only where an
 	// operation says so. [≥ First]
 	Surprise []float32
