@@ -27,6 +27,7 @@ var (
 	ErrMemory      = runtime.ErrMemory     // a session does not fit into the budget; errors.As a *MemoryError
 	ErrBases       = runtime.ErrBases      // a plan needs bases and Options.Bases has none that fit
 	ErrOtherModel  = runtime.ErrOtherModel // Options.Bases has those of another model
+	ErrGroups      = runtime.ErrGroups     // a text has more groups than the plan has room for
 	ErrSpill       = runtime.ErrSpill      // the file of Options.Spill could not be made, or the disk is full
 	ErrNoTokenizer = errors.New("the model file has no tokenizer: feed token ids instead")
 	ErrNoTemplate  = errors.New("the model file has no chat template: prompt with plain text, or name a template")
@@ -301,8 +302,14 @@ type Session struct {
 	rt *runtime.Session
 }
 
-// NewSession starts an empty session.
+// NewSession starts an empty session. Of plans with groups, its text is a table (Model.Table) unless o.Coords says otherwise.
 func (m *Model) NewSession(o SessionOptions) (*Session, error) {
+	if o.Coords == nil && m.rt.Info.Plan.Grouped() {
+		var err error
+		if o.Coords, err = m.Table(); err != nil && !errors.Is(err, ErrNoTokenizer) {
+			return nil, fmt.Errorf("new session: %w", err)
+		}
+	}
 	rt, err := m.rt.NewSession(o)
 	if err != nil {
 		return nil, err

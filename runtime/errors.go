@@ -22,6 +22,7 @@ var (
 	ErrOtherModel = layer.ErrOtherModel                            // Options.Bases has those of another model
 	ErrCPU        = cpu.ErrLevel                                   // the environment's GODWIT_CPU names instructions that the machine does not have
 	ErrBLAS       = blas.ErrLibrary                                // the environment's GODWIT_BLAS names a library that cannot be loaded
+	ErrGroups     = attention.ErrGroups                            // a stream has more groups than the plan has room for
 	ErrSpill      = errors.New("the file of the session's caches") // could not be made, or grow: the disk may be full; see Options.Spill
 	// ErrMemory is matched by every *MemoryError.
 	ErrMemory = errors.New("the memory budget is too small")

@@ -211,7 +211,7 @@ func (z *sizer) memory(chunk, rows int) Memory {
 		p.Spill += g.Spill
 	}
 	z.at.N = pass
-	p.Stream = int64(z.tokens)*perToken + lookupBytes(z.tokens) + int64(chunk)*16 + z.m.net.Heap(&z.at) + z.m.foldBytes(z.tokens, chunk)
+	p.Stream = int64(z.tokens)*perToken + lookupBytes(z.tokens) + int64(chunk)*16 + z.m.net.Heap(&z.at) + z.m.foldBytes(z.tokens, chunk) + z.m.coordBytes(z.tokens)
 	if z.m.net.NeedsSurprise() {
 		p.Stream += int64(z.tokens)*4 + int64(chunk)*8
 	}
@@ -239,8 +239,8 @@ func (m *Model) kv(rows, pass int) (groups []KVMemory) {
 		file = m.net.Spilled(&env)
 	}
 	some := tileRows
-	if m.fold != nil {
-		some = 1 // which takes a tile as well, and has no others of added rows beside it
+	if m.fold != nil || m.Info.Plan.Grouped() {
+		some = 1 // which takes a tile as well, and has no others of added rows or of groups beside it
 	}
 	tile := m.net.StateBytes(&seq.Env{MaxLen: some, MaxChunk: 1})
 	at := map[string]int{}

@@ -189,7 +189,7 @@ func build(files []*mmap.File, o Options) (m *Model, err error) {
 	}
 	threads, by := m.threads(o, m.machine)
 	m.threadsBy, m.budget, m.spill = by, o.Memory, o.Spill
-	m.heap += m.textBytes() + m.netBytes()
+	m.heap += m.textBytes() + m.netBytes() + m.net.TableBytes()
 	if o.NoMap {
 		m.heap += m.FileBytes()
 	}

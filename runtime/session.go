@@ -22,6 +22,8 @@ type SessionOptions struct {
 	Context int  // most tokens; 0: the context length the model was trained for
 	Chunk   int  // most tokens of a prompt computed at once, fewer with a budget; 0: 256. It does not change any result.
 	Exact   bool // float32 activations throughout instead of int8 blocks (smollm2:135m: half as fast in reading, a quarter in generating)
+
+	Coords Coords // where tokens stand, for plans with groups; nil: all at the same place
 }
 
 // defaultChunk is the prompt tokens per pass: the weights are decoded once per chunk, so that the cost per token falls
@@ -49,7 +51,8 @@ type Session struct {
 	logits   []float32 // of the last token, [vocabulary]
 	fresh    bool      // logits belong to the last token
 	sets     []set     // texts in the stream that do not see each other
-	fold     *fold     // nil: each token is a row, and there are no others
+	coords   coords
+	fold     *fold // nil: each token is a row, and there are no others
 	surprise surprise
 	ahead    ahead // drafts that the state holds beyond tokens
 	stats    Stats
@@ -67,6 +70,7 @@ func (m *Model) NewSession(o SessionOptions) (*Session, error) {
 		pos: make([]seq.Pos, pass), logits: make([]float32, m.Info.Vocab)}
 	s.env.Alloc = s.alloc
 	s.newFold()
+	s.newCoords(o.Coords)
 	err = s.newSpill()
 	if m.net.NeedsSurprise() {
 		s.newSurprise()
@@ -261,7 +265,7 @@ func (s *Session) pass(ctx context.Context, chunk []int32, want []int, logits []
 		every, rows = u.want[:len(chunk)], u.logits[:len(chunk)*s.m.Info.Vocab]
 	}
 	s.step = seq.Step{First: first, N: len(chunk), Pos: s.pos[:len(chunk)], Hide: hide, Want: every,
-		Surprise: s.surprise.before(first, chunk), Exact: s.exact}
+		Coords: s.coords.next(s.tokens, chunk), Surprise: s.surprise.before(first, chunk), Exact: s.exact}
 	ids := chunk
 	if s.fold != nil {
 		ids = s.fold.lay(&s.step, s.pos, chunk, first)

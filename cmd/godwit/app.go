@@ -373,6 +373,8 @@ func sentence(err error) string {
 		text += "; give --spill a folder on a disk that has room, or --ctx less"
 	case errors.Is(err, eval.ErrShort):
 		text += "; give --ctx less, or a longer text"
+	case errors.Is(err, attention.ErrGroups):
+		text += "; same(…,most=N) in the plan makes room for more"
 	case errors.Is(err, attention.ErrBases):
 		text += "; `godwit calibrate MODEL -f TEXT -o FILE` makes some for --bases FILE"
 	case errors.As(err, &plan), errors.Is(err, attention.ErrCompose):

@@ -44,6 +44,8 @@ type runOptions struct {
 	stop  []string
 	top   int
 	look  lookup
+
+	coords string // --coords
 }
 
 // defaultMax is how long an answer may get: small models do not always find the end of theirs.
@@ -91,6 +93,8 @@ The answer goes to standard output, all else to standard error. Ctrl-C ends the 
 	f.IntVarP(&o.max, "max-tokens", "n", defaultMax, "generate at most `N` tokens")
 	f.StringArrayVar(&o.stop, "stop", nil, "end the answer before this `TEXT`; may be repeated")
 	o.look.add(f)
+	f.StringVar(&o.coords, "coords", "", "for plans with group=…: take where the prompt's tokens stand from `FILE`, a line \"a b\" each; none: in lines and tabs")
+	c.MarkFlagFilename("coords")
 	f.IntVar(&o.top, "top", 0, "with --json: the `N` most probable tokens of each step")
 	a.modelFlags(c)
 	o.add(c)
@@ -184,6 +188,11 @@ func (a *app) run(ctx context.Context, model string, o *runOptions) error {
 	options := a.sessionOptions()
 	if a.ctx == 0 && !o.fit && m.Info().Plan.Bounded() { // the length of a text costs no memory
 		options.Context = a.stretched(m, len(ids), cmp.Or(o.max, defaultMax))
+	}
+	if o.coords != "" {
+		if options.Coords, err = a.readCoords(o.coords, m); err != nil {
+			return err
+		}
 	}
 	s, err := m.NewSession(options)
 	if err != nil {

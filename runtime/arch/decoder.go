@@ -114,10 +114,13 @@ func (d *decoder) queryScale(layers int) float64 {
 // pair of values, which a file of a few bytes could otherwise ask for in a thousand layers.
 func (d *decoder) compose() error {
 	var shared ropes
+	var infused vectors
 	for i, l := range d.plan.Layers {
-		l.Pos = shared.scheme(l.Pos)
 		sh := attention.Shape{Layer: i, Heads: d.heads, KVHeads: d.kvHeads, Dim: d.dim, VDim: d.vdim}
 		var err error
+		if l.Pos, err = infused.project(d, i, shared.scheme(l.Pos)); err != nil {
+			return fmt.Errorf("attention layer %d: %w", i, err)
+		}
 		if d.attns[i].Core, err = l.Core(sh); err != nil {
 			return err
 		}

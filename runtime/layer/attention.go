@@ -44,12 +44,24 @@ func (a *Attention) Run(y, x []float32, st seq.State, at *seq.Step) error {
 	q := seq.Take[float32](at.Mem, n*a.Q.out())
 	k := seq.Take[float32](at.Mem, n*a.K.out())
 	v := seq.Take[float32](at.Mem, n*a.V.out())
-	if err := mul(&in, at, [][]float32{q, k, v}, &a.Q, &a.K, &a.V); err != nil {
-		return err
+	of := a.Core.Infused()
+	if of == nil {
+		if err := mul(&in, at, [][]float32{q, k, v}, &a.Q, &a.K, &a.V); err != nil {
+			return err
+		}
+	} else {
+		if err := mul(&in, at, [][]float32{k, v}, &a.K, &a.V); err != nil {
+			return err
+		}
+		if err := a.infuse(q, x, of, at); err != nil {
+			return err
+		}
 	}
 	if !a.QNorm.none() || !a.KNorm.none() {
 		t := headNorms.get()
-		t.a, t.q, t.k = a, q, k
+		if t.a, t.q = a, q; of == nil { // else keys are normalised with their positions
+			t.k = k
+		}
 		err := run(at.Team, n, a.Q.out()+a.K.out(), t)
 		headNorms.put(t)
 		if err != nil {
@@ -80,7 +92,12 @@ func (a *Attention) Scratch(mem *seq.Sizer, at *seq.StepSize) {
 	for _, l := range [...]*Linear{&a.Q, &a.K, &a.V} {
 		seq.Size[float32](mem, at.N*l.W.Rows)
 	}
-	sizeMul(mem, at, &a.Q, &a.K, &a.V)
+	if a.Core.Infused() == nil {
+		sizeMul(mem, at, &a.Q, &a.K, &a.V)
+	} else {
+		sizeMul(mem, at, &a.K, &a.V)
+		a.sizeInfuse(mem, at)
+	}
 	seq.Size[float32](mem, at.N*a.Out.in())
 	a.Core.Scratch(mem, at)
 	quant.SizeInput(mem, at.N, a.Out.in(), at.Exact)
@@ -91,7 +108,7 @@ func (a *Attention) Scratch(mem *seq.Sizer, at *seq.StepSize) {
 // headNorm normalises queries and keys; its items are rows.
 type headNorm struct {
 	a    *Attention
-	q, k []float32 // [n, Heads·Dim], [n, KVHeads·Dim]
+	q, k []float32 // [n, Heads·Dim], [n, KVHeads·Dim]; k may be nil
 }
 
 var headNorms freeList[headNorm]
@@ -99,7 +116,9 @@ var headNorms freeList[headNorm]
 func (t *headNorm) Do(_, lo, hi int) {
 	nq, nk := t.a.Q.out(), t.a.K.out()
 	t.a.QNorm.pieces(t.q[lo*nq : hi*nq])
-	t.a.KNorm.pieces(t.k[lo*nk : hi*nk])
+	if t.k != nil {
+		t.a.KNorm.pieces(t.k[lo*nk : hi*nk])
+	}
 }
 
 // pieces normalises x in place, in pieces as long as the weights.
