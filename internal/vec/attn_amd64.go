@@ -22,15 +22,24 @@ func scaleAVX2(y *float32, n int, a float32)
 
 func mulAddSIMD(c, a, b []float32, m, k, n, lda, ldb, ldc int) {
 	w := n &^ (lanes - 1)
-	switch {
-	case w == 0:
-	case wide:
-		mulAddAVX512(&c[0], &a[0], &b[0], m, k, w, 4*lda, 4*ldb, 4*ldc)
-	default:
-		mulAddAVX2(&c[0], &a[0], &b[0], m, k, w, 4*lda, 4*ldb, 4*ldc)
+	if w > 0 {
+		mulAddPanels(c, a, b, m, k, w, lda, ldb, ldc)
 	}
-	if w < n {
-		mulAddGo(c[w:], a, b[w:], m, k, n-w, lda, ldb, ldc)
+	for j := 0; j < k && w < n; j += narrowRows {
+		var narrow [narrowRows * lanes]float32
+		rows := min(narrowRows, k-j)
+		for i := range rows {
+			copy(narrow[i*lanes:], b[(j+i)*ldb:][w:n])
+		}
+		mulAddNarrow(c[w:], a[j:], &narrow, m, rows, n-w, lda, ldc)
+	}
+}
+
+func mulAddPanels(c, a, b []float32, m, k, n, lda, ldb, ldc int) {
+	if wide {
+		mulAddAVX512(&c[0], &a[0], &b[0], m, k, n, 4*lda, 4*ldb, 4*ldc)
+	} else {
+		mulAddAVX2(&c[0], &a[0], &b[0], m, k, n, 4*lda, 4*ldb, 4*ldc)
 	}
 }
 
@@ -43,8 +52,31 @@ func mulAddF16SIMD(c, a []float32, b []uint16, m, k, n, lda, ldb, ldc int) {
 	default:
 		mulAddF16AVX2(&c[0], &a[0], &b[0], m, k, w, 4*lda, 2*ldb, 4*ldc)
 	}
-	if w < n {
-		mulAddF16Go(c[w:], a, b[w:], m, k, n-w, lda, ldb, ldc)
+	for j := 0; j < k && w < n; j += narrowRows {
+		var narrow [narrowRows * lanes]float32
+		rows := min(narrowRows, k-j)
+		for i := range rows {
+			F16ToF32(narrow[i*lanes:][:n-w], b[(j+i)*ldb:][w:n])
+		}
+		mulAddNarrow(c[w:], a[j:], &narrow, m, rows, n-w, lda, ldc)
+	}
+}
+
+// narrowRows is how many rows of b are multiplied at once where it has columns that fill no register.
+const narrowRows = 64
+
+// mulAddNarrow is MulAdd with n < lanes columns of b, beside which there are zeros. One by one in Go, products take some twenty times as long.
+func mulAddNarrow(c, a []float32, b *[narrowRows * lanes]float32, m, k, n, lda, ldc int) {
+	var sums [8 * lanes]float32
+	for i := 0; i < m; i += 8 {
+		rows := min(8, m-i)
+		for r := range rows {
+			copy(sums[r*lanes:][:n], c[(i+r)*ldc:])
+		}
+		mulAddPanels(sums[:], a[i*lda:], b[:], rows, k, lanes, lda, lanes, lanes)
+		for r := range rows {
+			copy(c[(i+r)*ldc:][:n], sums[r*lanes:])
+		}
 	}
 }
 
