@@ -1,4 +1,4 @@
-// Package testmodel gives tests the real models of the catalogue.
+// Package testmodel gives tests the real models of the catalogue, and a tiny one.
 package testmodel
 
 import (
