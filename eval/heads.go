@@ -3,7 +3,6 @@ package eval
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -34,9 +33,6 @@ type Head struct {
 
 // HeadLags are the ages of choices that are compared with a row's own, in rows.
 var HeadLags = [...]int{2, 4, 8, 16}
-
-// ErrHeads says that a model has no heads to choose for.
-var ErrHeads = errors.New("no layer of the model sees all of its past")
 
 // Run reads a text with m, whose plan it must have from HeadWatch. Progress counts tokens.
 func (h Heads) Run(ctx context.Context, m *godwit.Model, watch *HeadWatch, tokens []int32, progress godwit.Progress) ([]Head, error) {
@@ -107,41 +103,21 @@ func (h Heads) measure(l *watched, head int) Head {
 	return r
 }
 
-// nearTiles is how many tiles beside a row's own are read in any case, and the first one is.
-const nearTiles = 1
-
-// choose tells which tiles make P of the shares, the largest first.
+// choose tells which tiles make P of the shares: the largest ones, and the first and the last in any case.
 func (h Heads) choose(shares []float32) []bool {
-	chosen, order := make([]bool, len(shares)), make([]int, len(shares))
-	for t := range order {
-		order[t] = t
-	}
-	must := func(t int) bool { return t == 0 || t >= len(shares)-nearTiles }
-	slices.SortStableFunc(order, func(a, b int) int {
-		if must(a) != must(b) {
-			if must(a) {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Compare(shares[b], shares[a])
-	})
-	sum := 0.0
-	for _, t := range order {
-		if sum >= h.P && !must(t) {
-			break
-		}
-		chosen[t] = true
-		sum += float64(shares[t])
-	}
-	return chosen
+	return pick(attention.Budget{P: h.P, Sink: 1, Local: headLocal}, shares, slices.Repeat([]bool{true}, len(shares)))
+}
+
+// Choices are those of the plan, for so many rows each.
+func (h Heads) Choices(every int) HeadChoices {
+	return HeadChoices{P: cmp.Or(h.Choose, h.P), Every: every, Dense: headDense}
 }
 
 // Edits is the plan that follows: as many rows of a head go by one choice as can.
 func (h Heads) Edits(heads []Head) string {
 	return headEdits("select", "all", len(heads), func(i int) (layer int, text string) {
 		if text = "all"; heads[i].Every > 1 {
-			text = fmt.Sprintf("recycle(p=%g,share=1,every=%d,dense=512,local=%d)", cmp.Or(h.Choose, h.P), heads[i].Every, nearTiles+1)
+			_, _, text = h.Choices(heads[i].Every).words()
 		}
 		return heads[i].Layer, text
 	})

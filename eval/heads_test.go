@@ -3,7 +3,6 @@ package eval
 import (
 	"context"
 	"errors"
-	"os"
 	"testing"
 
 	"github.com/godwit-ai/godwit"
@@ -49,7 +48,7 @@ func TestHeadsMeasure(t *testing.T) {
 		t.Errorf("every 8 rows: %+v", slow)
 	}
 	text := h.Edits(heads)
-	if want := "7: select=[recycle(p=0.9,share=1,every=32,dense=512,local=2),all,recycle(p=0.9,share=1,every=8,dense=512,local=2)]"; text != want {
+	if want := "7: select=[recycle(share=1,p=0.9,local=2,dense=512,every=32),all,recycle(share=1,p=0.9,local=2,dense=512,every=8)]"; text != want {
 		t.Errorf("%s\nwant %s", text, want)
 	}
 	if _, err := attention.ParsePlan(text, 8); err != nil {
@@ -60,35 +59,46 @@ func TestHeadsMeasure(t *testing.T) {
 		t.Errorf("at most 16 rows: %+v", few)
 	}
 	h.Choose = 0.3
-	if text := h.Edits([]Head{{Layer: 1, Every: 4}, {Layer: 2, Every: 1}, {Layer: 3, Every: 4}}); text != "1,3: select=recycle(p=0.3,share=1,every=4,dense=512,local=2)" {
+	if text := h.Edits([]Head{{Layer: 1, Every: 4}, {Layer: 2, Every: 1}, {Layer: 3, Every: 4}}); text != "1,3: select=recycle(share=1,p=0.3,local=2,dense=512,every=4)" {
 		t.Error(text)
 	}
 }
 
-// TestHeads: every head of the layers that see everything is measured, the same at any number of threads.
-func TestHeads(t *testing.T) {
-	path := testmodel.Path(t, "gemma3:270m")
-	book, err := os.ReadFile("../testdata/books/opticks.txt")
+// tinyTokens are the bytes of a book, as the tiny model has them.
+func tinyTokens(t *testing.T, n int) []int32 {
+	t.Helper()
+	m := tinyModel(t, 1, "", nil)
+	ids, err := m.Tokenize(opticks(t).Text[:2*n], false)
+	if err != nil || len(ids) < n {
+		t.Fatalf("%d tokens of %d: %v", len(ids), n, err)
+	}
+	return ids[:n]
+}
+
+// tinyModel opens the tiny model, two layers with two KV heads each.
+func tinyModel(t *testing.T, threads int, plan string, change func(attention.Plan) (attention.Plan, error)) *godwit.Model {
+	t.Helper()
+	m, err := godwit.Open(testmodel.Tiny(t), godwit.Options{Threads: threads, Plan: plan, ChangePlan: change})
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { m.Close() })
+	return m
+}
+
+// TestHeads: every head of the layers that see everything is measured, the same at any number of threads.
+func TestHeads(t *testing.T) {
 	var first []Head
+	ids := tinyTokens(t, 600)
 	for threads := 2; threads > 0; threads-- {
 		var watch HeadWatch
-		m, err := godwit.Open(path, godwit.Options{Threads: threads, ChangePlan: watch.Plan})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ids, err := m.Tokenize(string(book[:6000]), false)
-		if err != nil {
-			t.Fatal(err)
-		}
+		m := tinyModel(t, threads, "0: span=window(64)", watch.Plan)
 		h := Heads{Context: 8 * attention.Tile, P: 0.9, Most: 0.02}
 		heads, err := h.Run(context.Background(), m, &watch, ids, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(heads) != 3 || heads[0].Layer != 5 || heads[2].Layer != 17 {
+		if len(heads) != 2 || heads[0].Layer != 1 || heads[1].Head != 1 {
 			t.Errorf("%+v", heads)
 		}
 		for i, x := range heads {
@@ -106,24 +116,10 @@ func TestHeads(t *testing.T) {
 		if _, err := h.Run(context.Background(), m, &watch, ids, nil); !errors.Is(err, ErrShort) {
 			t.Errorf("a context that is longer than the text: %v", err)
 		}
-		if err := m.Close(); err != nil {
-			t.Fatal(err)
-		}
 	}
 	var watch HeadWatch
-	bounded := func(p attention.Plan) (attention.Plan, error) {
-		p, err := p.Edit("span=window(64)")
-		if err != nil {
-			return p, err
-		}
-		return watch.Plan(p)
-	}
-	m, err := godwit.Open(path, godwit.Options{ChangePlan: bounded})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	if _, err := (Heads{Context: 512, P: 0.9}).Run(context.Background(), m, &watch, make([]int32, 512), nil); !errors.Is(err, ErrHeads) {
+	m := tinyModel(t, 1, "span=window(64)", watch.Plan)
+	if _, err := (Heads{Context: 512, P: 0.9}).Run(context.Background(), m, &watch, ids, nil); !errors.Is(err, ErrHeads) {
 		t.Errorf("windows alone: %v", err)
 	}
 }

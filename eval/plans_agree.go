@@ -101,7 +101,7 @@ func (r *planRun) agreeGroup(ctx context.Context, length int, windows []place, g
 		sessions = append(sessions, s)
 	}
 	rows[0].Windows = nil // a further group measures it again, with the same result
-	block := newReference(r.models[0].Info().Vocab, r.Score)
+	block := newReference(r.models[0].Info().Vocab, 16, r.Score)
 	for _, w := range windows {
 		ids := append(append([]int32(nil), r.bos...), r.books[w.book][w.first+r.Score-length+len(r.bos):w.first+r.Score]...)
 		read := length - r.Score - 1 // the row after it predicts the first scored token
@@ -153,8 +153,8 @@ type reference struct {
 // referenceFloats bounds the logits of a block: 16 MB, and as much for their weights.
 const referenceFloats = 4 << 20
 
-func newReference(vocab, most int) *reference {
-	rows := min(max(16, referenceFloats/vocab), most)
+func newReference(vocab, least, most int) *reference {
+	rows := min(max(least, referenceFloats/vocab), most)
 	return &reference{rows: rows, vocab: vocab, logits: make([]float32, rows*vocab), weights: make([]float32, rows*vocab),
 		total: make([]float64, rows), lse: make([]float64, rows), top: make([]int, rows), spare: make([]float32, vocab)}
 }

@@ -208,6 +208,7 @@ func TestJSON(t *testing.T) {
 		{section: "eval plans", args: append([]string{"eval", "plans", m, "-f", long, "--ctx", "1024"}, tinyEval...)},
 		{section: "eval stream", args: []string{"eval", "stream", m, "-f", long, "--tokens", "400", "--depths", "0.5"}},
 		{section: "heads", args: []string{"heads", tiny(t, "llama.context_length", uint32(1024)), "-f", long, "--ctx", "768", "-t", "1"}},
+		{section: "heads", args: []string{"heads", tiny(t, "llama.context_length", uint32(1024)), "-f", long, "--ctx", "768", "-t", "1", "--window", "64", "--reads", "0.3", "--score", "16"}},
 		{section: "advise", args: append([]string{"advise", tiny(t, "llama.context_length", uint32(1024)), "-f", long, "--plan", "far=cap near=none"}, tinyAdvice...)},
 		{section: "inspect", args: []string{"inspect", m}},
 		{section: "plan", args: []string{"plan", m}},
