@@ -134,7 +134,7 @@ func (x *switchedIndex) Rate(share []float32, p *attention.Products) {
 		seen := sight(t.span, p.Row)
 		t.saved[p.Row/x.of.Reading.Every] = int32(count(seen) - 1 - count(pick(x.of.Reading, share, seen))) // the row's own tile is none of those
 	}
-	share[0] = float32(math.Inf(-1)*0+1) // all is read
+	share[0] = float32(math.NaN()) // all is read
 }
 
 // sight tells which tiles a row sees, up to its own.
