@@ -42,7 +42,7 @@ type job struct {
 	done    int      // the first tile that the step completes
 	choices []uint64 // [KVHeads, rows that choose, words] what they have chosen
 	words   int
-	rated   []int32 // rows whose queries are multiplied with all keys by all workers, nil: by one
+	rated   []int32 // rows whose queries are multiplied with all keys by all workers, nil: by one. [≤ pickRows/group]
 	rating  int     // their KV head
 }
 

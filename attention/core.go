@@ -174,8 +174,11 @@ func (l Layer) Core(sh Shape) (*Core, error) {
 	}
 	// 96 query rows by a tile of 64 keys keep the products long and the scratch of a worker near 100 KB.
 	c.height = min(max(96/c.group, 1), Tile)
-	for c.infused != nil && c.infused.Same()%c.height != 0 { // all queries of a tile see the same keys
-		c.height--
+	if c.infused != nil { // all queries of a tile see the same keys
+		rows, _ := c.infused.Segments()
+		for rows%c.height != 0 {
+			c.height--
+		}
 	}
 	return c, nil
 }

@@ -126,7 +126,7 @@ func withProjected(pos Scheme, sh Shape, norm func(x []float32)) Scheme {
 	if !ok {
 		return pos
 	}
-	keys := make([]float32, of.Places()*sh.KVHeads*sh.Dim)
+	keys := make([]float32, Places(of)*sh.KVHeads*sh.Dim)
 	for i := range keys { // from −1 to 1, the same on every CPU
 		keys[i] = float32(i*i%401)/200 - 1
 	}

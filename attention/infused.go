@@ -9,16 +9,26 @@ import (
 )
 
 // Infused is a Scheme whose positions are vectors that are added to what queries and keys are projected from, and to that alone. The
-// position of a row depends on the query that sees it: it is the row's number less that of First. So queries come to Core.Run with their
+// position of a row depends on the query that sees it: it is the row's number less that of the first row which that sees. So queries come to Core.Run with their
 // positions, but keys without, and are stored so; what their projection makes of the vectors is added to tiles as they are read.
 type Infused interface {
 	Scheme
-	Places() int                 // positions in all
-	First(q seq.Pos) seq.Pos     // the row that has position 0 for the query at row q, which sees none before
-	Same() int                   // rows, from multiples of it on, that have the same First
+	Segments() (rows, cache int) // a query sees its segment, of so many rows, and so many before it, the first of which has position 0
 	Vectors(width int) []float32 // what is added. [Places, width]
 	With(p Projected) Scheme     // the scheme for a layer's projections
 	Projected() Projected        // what With was given
+}
+
+// Places is the number of positions of a scheme.
+func Places(of Infused) int {
+	rows, cache := of.Segments()
+	return rows + cache
+}
+
+// FirstSeen returns the row that has position 0 for the query at row q, which sees none before.
+func FirstSeen(of Infused, q seq.Pos) seq.Pos {
+	rows, cache := of.Segments()
+	return max(0, q/seq.Pos(rows)*seq.Pos(rows)-seq.Pos(cache))
 }
 
 // Projected is what a layer's projections make of the vectors of positions.
@@ -42,7 +52,7 @@ func (c *Core) makeInfused() (a, b any, err error) {
 	if !ok {
 		return nil, nil, nil
 	}
-	p, n := of.Projected(), of.Places()
+	p, n := of.Projected(), Places(of)
 	switch {
 	case l.Ids != nil:
 		return l.Pos, l.Ids, errors.New("rows are counted from those that a query sees")
@@ -95,13 +105,14 @@ func (c *Core) TableBytes() int64 {
 
 // alike reports whether all rows of a step have the same positions.
 func (f *infused) alike(at *seq.Step) bool {
-	return at.First/f.Same() == (at.First+at.N-1)/f.Same()
+	rows, _ := f.Segments()
+	return at.First/rows == (at.First+at.N-1)/rows
 }
 
 // infuse adds to the first last keys of tile t, which the worker has decoded, the positions that they have for the query at row first.
 func (c *Core) infuse(w *worker, first, head, t, last int) {
-	f, dim, n := c.infused, c.shape.Dim, c.infused.Places()
-	from := t*Tile - int(f.First(seq.Pos(first))) // the position of the tile's first row
+	f, dim, n := c.infused, c.shape.Dim, Places(c.infused)
+	from := t*Tile - int(FirstSeen(f, seq.Pos(first))) // the position of the tile's first row
 	lo, hi := max(0, -from), min(last, n-from)
 	if lo >= hi {
 		return
@@ -138,11 +149,11 @@ func placed(spans []Span, of Infused) (list []Span) {
 }
 
 // Sees implements Span.
-func (w within) Sees(q, k seq.Pos) bool { return k >= w.of.First(q) && w.Span.Sees(q, k) }
+func (w within) Sees(q, k seq.Pos) bool { return k >= FirstSeen(w.of, q) && w.Span.Sees(q, k) }
 
 // Runs implements Span.
 func (w within) Runs(dst []seq.Run, q, hi seq.Pos) []seq.Run {
-	old, first := len(dst), w.of.First(q)
+	old, first := len(dst), FirstSeen(w.of, q)
 	dst = w.Span.Runs(dst, q, hi)
 	to := old
 	for _, r := range dst[old:] {
@@ -159,7 +170,7 @@ func (w within) Count(q seq.Pos) int { return runsOf(w.Span, q) }
 
 // Reach implements Reacher.
 func (w within) Reach() (first, back seq.Pos) {
-	back = seq.Pos(w.of.Places())
+	back = seq.Pos(Places(w.of))
 	if r, ok := w.Span.(Reacher); ok {
 		if f, b := r.Reach(); f == 0 {
 			back = min(back, b)

@@ -84,7 +84,7 @@ func (f *fixture) first() func(q int) int {
 		return func(q int) int { return of(p, q) }
 	}
 	if of, ok := f.layer.Pos.(Infused); ok {
-		return func(q int) int { return int(of.First(seq.Pos(q))) }
+		return func(q int) int { return int(FirstSeen(of, seq.Pos(q))) }
 	}
 	return func(int) int { return 0 }
 }

@@ -1,10 +1,6 @@
 package attention
 
-import (
-	"fmt"
-
-	"github.com/godwit-ai/godwit/seq"
-)
+import "fmt"
 
 func init() {
 	schemes.add("pia", parsePIA, "pia(segment=40,cache=40)", "pia(segment=1,cache=70)")
@@ -21,7 +17,7 @@ type PIA struct {
 
 func parsePIA(a *args, _ Scheme) (Scheme, error) {
 	p := PIA{Segment: atLeast1(a, "segment", 512), Cache: a.whole("cache", 512)}
-	if max(p.Segment, p.Cache) > maxPlaces || p.Places() > maxPlaces {
+	if max(p.Segment, p.Cache) > maxPlaces || Places(p) > maxPlaces {
 		return nil, fmt.Errorf("segment=%d and cache=%d are more than %d positions", p.Segment, p.Cache, maxPlaces)
 	}
 	return p, nil
@@ -33,16 +29,8 @@ const maxPlaces = 1 << 14
 // Fit implements Scheme.
 func (PIA) Fit(int) (Positioner, error) { return nil, nil }
 
-// Places implements Infused.
-func (p PIA) Places() int { return p.Segment + p.Cache }
-
-// First implements Infused.
-func (p PIA) First(q seq.Pos) seq.Pos {
-	return max(0, q/seq.Pos(p.Segment)*seq.Pos(p.Segment)-seq.Pos(p.Cache))
-}
-
-// Same implements Infused.
-func (p PIA) Same() int { return p.Segment }
+// Segments implements Infused.
+func (p PIA) Segments() (rows, cache int) { return p.Segment, p.Cache }
 
 // With implements Infused.
 func (p PIA) With(of Projected) Scheme {
@@ -55,10 +43,10 @@ func (p PIA) Projected() Projected { return p.of }
 
 // Vectors implements Infused: the first half has sines, the second cosines, of frequencies from 1 to 1/10000, as in fairseq.
 func (p PIA) Vectors(width int) []float32 {
-	half, x := width/2, make([]float32, p.Places()*width)
+	half, x := width/2, make([]float32, Places(p)*width)
 	for i := range half {
 		freq := ratPow(10000, -i, max(1, half-1))
-		for at := range p.Places() {
+		for at := range Places(p) {
 			z := cis(float64(float64(at) * freq))
 			x[at*width+i], x[at*width+half+i] = float32(imag(z)), float32(real(z))
 		}

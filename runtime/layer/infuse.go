@@ -26,10 +26,10 @@ func (a *Attention) Project(of attention.Infused, vectors []float32, dim int) (p
 	plain.Name, plain.B = "", nil // a key has its bias already
 	at := &seq.Step{Exact: true, Team: par.Serial(), Mem: new(seq.Arena)}
 	width, out := a.K.in(), a.K.out()
-	p.Keys = make([]float32, of.Places()*out)
+	p.Keys = make([]float32, attention.Places(of)*out)
 	const most = 64
-	for i := 0; i < of.Places(); i += at.N {
-		at.N = min(most, of.Places()-i)
+	for i := 0; i < attention.Places(of); i += at.N {
+		at.N = min(most, attention.Places(of)-i)
 		mark := at.Mem.Mark()
 		var in quant.Input
 		if err := in.Set(vectors[i*width:(i+at.N)*width], at.N, width, true, at.Team, at.Mem); err != nil {
@@ -51,7 +51,7 @@ func (a *Attention) infuse(q, x []float32, of attention.Infused, at *seq.Step) e
 	copy(sum, x[:at.N*width])
 	for r := range at.N {
 		row := seq.Pos(at.First + r)
-		vec.Add(sum[r*width:(r+1)*width], vectors[int(row-of.First(row))*width:][:width])
+		vec.Add(sum[r*width:(r+1)*width], vectors[int(row-attention.FirstSeen(of, row))*width:][:width])
 	}
 	var in quant.Input
 	if err := in.Set(sum, at.N, width, at.Exact, at.Team, at.Mem); err != nil {
