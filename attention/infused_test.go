@@ -14,7 +14,7 @@ import (
 // kinds of sizes, spans, codecs and near stores, and with keys that are normalised; with the same bits in any steps and after rewinds.
 func TestInfused(t *testing.T) {
 	t.Parallel()
-	shapes := []Shape{{Heads: 3, KVHeads: 1, Dim: 16}, {Heads: 2, KVHeads: 2, Dim: 32, VDim: 1}, {Heads: 8, KVHeads: 2, Dim: 16, VDim: 7}}
+	shapes := []Shape{{Heads: 3, KVHeads: 1, Dim: 16}, {Heads: 2, KVHeads: 2, Dim: 32, VDim: 3}, {Heads: 8, KVHeads: 2, Dim: 16, VDim: 7}}
 	spans := []string{"full", "window(30)", "sinks(9)+window(20)", "blocks(24)", "strided(3)", "globals(0,70)"}
 	kvs := kvTexts()
 	i := 0

@@ -42,8 +42,8 @@ func TestKeepers(t *testing.T) {
 func keepersBy(t *testing.T, every int) {
 	const rows = 330
 	shapes := []Shape{{Heads: 3, KVHeads: 1, Dim: 16}, {Heads: 2, KVHeads: 2, Dim: 32, VDim: 20}, {Heads: 4, KVHeads: 2, Dim: 16, VDim: 7}}
-	poses := slices.DeleteFunc(posTexts(), func(pos string) bool { // biases are refused
-		return strings.HasPrefix(pos, "alibi") || strings.HasPrefix(pos, "t5") || strings.HasPrefix(pos, "fire")
+	poses := slices.DeleteFunc(posTexts(), func(pos string) bool { // biases and infused positions are refused
+		return strings.HasPrefix(pos, "pia") || strings.HasPrefix(pos, "alibi") || strings.HasPrefix(pos, "t5") || strings.HasPrefix(pos, "fire")
 	})
 	spans := []string{"full", "full", "full+window(24)", "full"}
 	i, n, ran := 0, 0, map[string]bool{}
