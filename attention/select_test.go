@@ -312,6 +312,27 @@ func TestSelectDoesNotAllocate(t *testing.T) {
 	}
 }
 
+// TestSelectBatches: steps with fewer batches of choices than workers, and more than one.
+func TestSelectBatches(t *testing.T) {
+	for _, text := range []string{"bounds(share=0.3,local=1,dense=0,every=2)", "recycle(share=0.3,local=1,dense=0,every=2)", "[all,recycle(share=0.3,local=1,dense=0,every=2)]"} {
+		f := newFixture(t, "kv=q8_0 layout=grow select="+text, Shape{Heads: 6, KVHeads: 2, Dim: 16}, 500, 3)
+		r := f.runner(t, f.n, f.n)
+		if err := r.all([]int{f.n}); err != nil {
+			t.Fatal(err)
+		}
+		for workers := 1; workers < 9; workers++ {
+			other := f.runner(t, f.n, f.n)
+			other.team = newScatter(workers)
+			if err := other.all(steps{96}.cut(f.n)); err != nil {
+				t.Fatal(err)
+			}
+			if err := sameBits(other.out, r.out); err != nil {
+				t.Errorf("%s by %d workers: %v", text, workers, err)
+			}
+		}
+	}
+}
+
 // TestSelectTexts: what is printed reads back as the same, and says what is not usual.
 func TestSelectTexts(t *testing.T) {
 	for text, want := range map[string]string{
