@@ -267,8 +267,8 @@ func differ(got []float32, want []float64, bound float64) error {
 }
 
 // close is differ for results, which where integers are multiplied may differ more in the few places where float32 and float64
-// round to other integers: 8.4 times the bound on average in the worst that was seen, with keys of 2.5 bits and values of 2. What is wrong
-// differs a hundred times as much.
+// round to other integers: on average at most twice the bound in the compositions that are tested, 8.4 times in the worst other one that was seen. With
+// logits that are 1% too large half of them differ more than 150 times the bound, with 0.1% 17 times.
 func (f *fixture) close(got []float32, want []float64) error {
 	keys, values := f.integers()
 	if !keys && !values {
@@ -278,7 +278,7 @@ func (f *fixture) close(got []float32, want []float64) error {
 	for i, w := range want {
 		sum += math.Abs(float64(got[i]) - w)
 	}
-	if mean := sum / float64(len(want)); !(mean <= 20*bound) {
+	if mean := sum / float64(len(want)); !(mean <= 10*bound) {
 		return fmt.Errorf("differs by %g on average", mean)
 	}
 	return differ(got, want, 0.02)
@@ -378,9 +378,12 @@ func keptTexts() (texts []string) {
 }
 
 // keepTexts are the examples of every keeper.
-func keepTexts() (texts []string) {
-	for _, k := range keepers.kinds {
-		if k.name != "none" {
+func keepTexts() []string { return examples(&keepers, "none") }
+
+// examples are those of every part of a seam but one.
+func examples[P any](r *registry[P], but string) (texts []string) {
+	for _, k := range r.kinds {
+		if k.name != but {
 			texts = append(texts, k.examples...)
 		}
 	}

@@ -12,13 +12,8 @@ import (
 )
 
 // foldTexts are the examples of every fold, and some with units and rings of other sizes.
-func foldTexts() (texts []string) {
-	for _, k := range folds.kinds {
-		if k.name != "none" {
-			texts = append(texts, k.examples...)
-		}
-	}
-	return append(texts, "gist(r=1,sinks=0,window=3,chunk=2)", "gist(r=64,sinks=1,window=64,chunk=64)", "gist(r=5,sinks=300,window=64)", "gist(r=2,sinks=3,window=400)")
+func foldTexts() []string {
+	return append(examples(&folds, "none"), "gist(r=1,sinks=0,window=3,chunk=2)", "gist(r=64,sinks=1,window=64,chunk=64)", "gist(r=5,sinks=300,window=64)", "gist(r=2,sinks=3,window=400)")
 }
 
 // rowsSpan sees what a fold's rows see, by a list of them that is made token by token.

@@ -13,14 +13,7 @@ import (
 )
 
 // groupTexts are the examples of every grouping.
-func groupTexts() (texts []string) {
-	for _, k := range groups.kinds {
-		if k.name != "none" {
-			texts = append(texts, k.examples...)
-		}
-	}
-	return texts
-}
+func groupTexts() []string { return examples(&groups, "none") }
 
 // oracleGroups tell whether two rows are in one group.
 var oracleGroups = map[string]func(p part, a, b seq.Coord) bool{

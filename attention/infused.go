@@ -9,8 +9,9 @@ import (
 )
 
 // Infused is a Scheme whose positions are vectors that are added to what queries and keys are projected from, and to that alone. The
-// position of a row depends on the query that sees it: it is the row's number less that of the first row which that sees. So queries come to Core.Run with their
-// positions, but keys without, and are stored so; what their projection makes of the vectors is added to tiles as they are read.
+// position of a row depends on the query that sees it: it is the row's number less that of the first row which that sees. So queries come
+// to Core.Run with their positions, but keys without, and are stored so; what their projection makes of the vectors is added to tiles as
+// they are read.
 type Infused interface {
 	Scheme
 	Segments() (rows, cache int) // a query sees its segment, of so many rows, and so many before it, the first of which has position 0

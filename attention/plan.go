@@ -66,6 +66,19 @@ func (p Plan) Bounded() bool {
 	})
 }
 
+// Sets returns an error if a layer does not take texts that do not see each other.
+func (p Plan) Sets() error {
+	for i, l := range p.Layers {
+		if _, ok := l.Pos.(Infused); ok {
+			return fmt.Errorf("attention layer %d: pos=%s with rows that do not see each other: %w", i, l.Pos, ErrCompose)
+		}
+		if l.Group != nil {
+			return fmt.Errorf("attention layer %d: group=%s with rows that do not see each other: %w", i, l.Group, ErrCompose)
+		}
+	}
+	return nil
+}
+
 // Grouped reports whether a layer has groups, which go by the coordinates of tokens.
 func (p Plan) Grouped() bool {
 	return slices.ContainsFunc(p.Layers, func(l Layer) bool { return l.Group != nil })

@@ -225,7 +225,7 @@ func (j *job) pick(w *worker, head, batch int) {
 		j.count(w, h.old, row, before-j.at.First)
 	}
 	rows := h.rows[min(batch*most, len(h.rows)):min((batch+1)*most, len(h.rows))]
-	asked := false // most rows of a short session read all
+	asked := j.rated != nil // most rows of a short session read all, and those that all workers have rated are asked
 	for i, row := range rows {
 		q, choice := int(row), j.made(h, batch*most+i)
 		for k := range choice {
@@ -327,9 +327,7 @@ func (j *job) ask(w *worker, head int, choose []int32) {
 	dim, stride, vectors := c.shape.Dim, j.stride(), sel.vectors
 	rows, last := len(choose)*c.group, int(choose[len(choose)-1])/Tile
 	if sel.vectors == 0 {
-		if j.rated == nil {
-			j.exact(w, w.prod, head, choose, 0, last)
-		}
+		j.exact(w, w.prod, head, choose, 0, last)
 		return
 	}
 	for i, q := range choose {
@@ -399,7 +397,7 @@ func (j *job) sums(w *worker, m softmax, head int, choose []int32, t int) {
 	j.products(w, &c.coded, w.q, s, key, head, t, 0, len(choose)*g, Tile)
 	for i := 0; i < len(choose) && (c.layer.Score.Softcap != 0 || c.bias != nil); i++ {
 		if c.bias != nil {
-			c.bias.Row(w.bias, j.placed(int(choose[i])-j.at.First), j.s.places[j.s.place.Slot(t)*Tile:][:Tile])
+			c.bias.Row(w.bias, j.placed(int(choose[i])-j.at.First), j.s.marks(t))
 		}
 		for r := range g {
 			c.logits(s[(i*g+r)*Tile:][:Tile], &view{hi: Tile}, w.bias, head*g+r)

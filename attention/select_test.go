@@ -10,14 +10,7 @@ import (
 	"github.com/godwit-ai/godwit/seq"
 )
 
-func selectTexts() (texts []string) {
-	for _, k := range selectors.kinds {
-		if k.name != "all" {
-			texts = append(texts, k.examples...)
-		}
-	}
-	return texts
-}
+func selectTexts() []string { return examples(&selectors, "all") }
 
 // TestSelectors: every selector with every span and each with several codecs chooses what the oracle chooses, and gives the same bits
 // however the rows are cut into steps, by any number of workers and after rewinds.

@@ -194,6 +194,15 @@ func TestInfusedSteps(t *testing.T) {
 			}
 		}
 	}
+	s, err := tinyModel(t, tinyFile(t, "llama"), Options{Plan: "span=full; 1: pos=pia"}).NewSession(SessionOptions{Context: 300})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	told := false
+	if err := s.FeedSet(ctx, [][]int32{{1}, {2}}, func(int, int) { told = true }); !errors.Is(err, attention.ErrCompose) || told {
+		t.Errorf("texts that do not see each other: %v, after something was read: %v", err, told)
+	}
 	if _, err := Open(tinyFile(t, "olmo2"), Options{Plan: "pos=pia"}); !errors.Is(err, attention.ErrCompose) || !strings.Contains(err.Error(), "pia(segment=512,cache=512)") {
 		t.Error("a model whose keys are normalised across heads:", err)
 	}

@@ -87,8 +87,8 @@ func (s *Session) FeedSet(ctx context.Context, texts [][]int32, progress Progres
 	if s.fold != nil {
 		return fmt.Errorf("feed a set: fold=%s with texts that do not see each other: %w", s.m.fold.text, attention.ErrCompose)
 	}
-	if s.m.Info.Plan.Grouped() {
-		return fmt.Errorf("feed a set: a plan with groups with texts that do not see each other: %w", attention.ErrCompose)
+	if err := s.m.Info.Plan.Sets(); err != nil {
+		return fmt.Errorf("feed a set: %w", err)
 	}
 	if len(texts) == 0 || slices.ContainsFunc(texts, func(t []int32) bool { return len(t) == 0 }) {
 		return fmt.Errorf("feed a set: no text, or one without tokens: %w", ErrEmpty)
