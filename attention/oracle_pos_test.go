@@ -83,9 +83,6 @@ func (f *fixture) first() func(q int) int {
 	if of := oracleInfused[p.name]; of != nil {
 		return func(q int) int { return of(p, q) }
 	}
-	if of, ok := f.layer.Pos.(Infused); ok {
-		return func(q int) int { return int(FirstSeen(of, seq.Pos(q))) }
-	}
 	return func(int) int { return 0 }
 }
 
