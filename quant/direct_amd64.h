@@ -1,7 +1,7 @@
 // What the products of 8 packed rows and one row of activations share.
 //
 // SI rows 0 to 3, R8 bytes apart (R9 = 3·R8), DX rows 4 to 7
-// DI activations, R10 meta, CX blocks left, AX result, R11 weights to fetch
+// DI activations, R10 meta, CX blocks left, AX result
 
 DATA ones<>+0(SB)/8, $0x0001000100010001
 DATA ones<>+8(SB)/8, $0x0001000100010001
@@ -46,32 +46,6 @@ GLOBL spread<>(SB), RODATA|NOPTR, $32
 DATA bitOf<>+0(SB)/8, $0x8040201008040201
 GLOBL bitOf<>(SB), RODATA|NOPTR, $8
 
-// Eight short streams are more than the CPU's own prefetching follows: without these instructions, decoding gets a third of
-// the memory's rate. R11 runs through the weights, which are one stretch of memory, ahead of the rows in work, and past the
-// end of the matrix, where a prefetch does nothing. What is FAR ahead goes to the second cache, which has room for more
-// misses in flight than the first (together 20 GB/s a thread of Q4_1 where the first alone gets 14), what is AHEAD to the first.
-#define AHEAD 2048
-#define FAR 16384
-
-#define FETCH(o) \
-	PREFETCHT0 o(R11) \
-	PREFETCHT1 (FAR-AHEAD+o)(R11)
-#define FETCH2 \
-	FETCH(0)  \
-	FETCH(64)
-#define FETCH3 \
-	FETCH2 \
-	FETCH(128)
-#define FETCH4 \
-	FETCH3 \
-	FETCH(192)
-#define FETCH5 \
-	FETCH4 \
-	FETCH(256)
-#define FETCH6 \
-	FETCH5 \
-	FETCH(320)
-
 #define ARGS(shift) \
 	MOVQ y+0(FP), AX        \
 	MOVQ a+8(FP), DI        \
@@ -81,13 +55,10 @@ GLOBL bitOf<>(SB), RODATA|NOPTR, $8
 	MOVQ rowBytes+40(FP), R8 \
 	LEAQ (R8)(R8*2), R9     \
 	LEAQ (SI)(R8*4), DX     \
-	LEAQ AHEAD(SI)(R8*8), R11 \
 	SHRQ $shift, CX         \
 	VXORPS Y12, Y12, Y12
 
-#define ADVANCE(fetch, size) \
-	fetch          \
-	ADDQ $(8*size), R11 \
+#define ADVANCE(size) \
 	ADDQ $size, SI \
 	ADDQ $size, DX \
 	ADDQ $32, DI   \

@@ -143,7 +143,11 @@ func (p *product) Do(worker, lo, hi int) {
 			first = end
 			continue
 		}
-		for b := max(lo, first); b < min(hi, end); b++ {
+		b, last := max(lo, first), min(hi, end)
+		if b < last && active.stream != nil && !p.in.exact && j.M.Format.Group != 0 {
+			b = first + active.stream(&p.in, j, b-first, last-first, s)
+		}
+		for ; b < last; b++ {
 			r0 := (b - first) * panelRows
 			r1 := min(r0+panelRows, j.M.Rows)
 			if p.in.exact || j.M.Format.Group == 0 {
@@ -180,7 +184,10 @@ type kernels struct {
 	fours func(q []int8, meta, x []float32, cols int)
 	// panel computes rows [r0, r1) of a job, at most panelRows and beginning at a multiple of them, for all rows of the input.
 	panel func(in *Input, j *Job, r0, r1 int, s scratch)
-	// rows is the number of weight rows that it needs scratch for.
+	// stream, where it is not nil, computes those of parts [b, end) of a job of which each has panelRows rows far apart, with their
+	// biases: the first ones, see tiler.stream. It returns the first that it leaves to panel.
+	stream func(in *Input, j *Job, b, end int, s scratch) int
+	// rows is the number of weight rows that panel needs scratch for.
 	rows int
 	// decode makes rows of exact mode; nil: Format.Decode.
 	decode *decoder

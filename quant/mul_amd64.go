@@ -113,6 +113,7 @@ var tilesAVX2 = tiler{
 var kernelsAVX2 = kernels{
 	quantize: func(q []int8, meta []float32, x []float32) { quantizeAVX2(&q[0], &meta[0], &x[0], len(x)/actBlock) },
 	panel:    tilesAVX2.panel,
+	stream:   tilesAVX2.stream,
 	rows:     tilesAVX2.rows,
 	decode:   &decodeAVX2,
 }

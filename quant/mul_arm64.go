@@ -233,8 +233,8 @@ func quantizeWithNEON(q []int8, meta []float32, x []float32) {
 }
 
 var (
-	kernelsNEON = kernels{quantize: quantizeWithNEON, panel: tilesNEON.panel, rows: 8, decode: &decodeNEON}
-	kernelsDot  = kernels{quantize: quantizeWithNEON, panel: tilesDot.panel, rows: 8, decode: &decodeNEON}
+	kernelsNEON = kernels{quantize: quantizeWithNEON, panel: tilesNEON.panel, stream: tilesNEON.stream, rows: 8, decode: &decodeNEON}
+	kernelsDot  = kernels{quantize: quantizeWithNEON, panel: tilesDot.panel, stream: tilesDot.stream, rows: 8, decode: &decodeNEON}
 )
 
 func init() {

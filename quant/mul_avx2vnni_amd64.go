@@ -193,7 +193,7 @@ var tilesAVXVNNI = tiler{
 	interleave: interleaveAVX2,
 }
 
-var kernelsAVXVNNI = kernels{quantize: kernelsAVX2.quantize, panel: tilesAVXVNNI.panel, rows: tilesAVXVNNI.rows, decode: &decodeAVX2}
+var kernelsAVXVNNI = kernels{quantize: kernelsAVX2.quantize, panel: tilesAVXVNNI.panel, stream: tilesAVXVNNI.stream, rows: tilesAVXVNNI.rows, decode: &decodeAVX2}
 
 func init() {
 	impl.Register("quant", impl.Impl{Name: cpu.AVXVNNI.Name, Available: cpu.AVXVNNI.Have, Install: use(&kernelsAVXVNNI)})

@@ -153,7 +153,7 @@ var tilesVNNI = tiler{
 	interleave: interleaveAVX2,
 }
 
-var kernelsVNNI = kernels{quantize: kernelsAVX2.quantize, panel: tilesVNNI.panel, rows: tilesVNNI.rows, decode: &decodeAVX2}
+var kernelsVNNI = kernels{quantize: kernelsAVX2.quantize, panel: tilesVNNI.panel, stream: tilesVNNI.stream, rows: tilesVNNI.rows, decode: &decodeAVX2}
 
 func init() {
 	impl.Register("quant", impl.Impl{Name: cpu.AVX512VNNI.Name, Available: cpu.AVX512VNNI.Have, Install: use(&kernelsVNNI)})

@@ -77,8 +77,6 @@
 	VPHADDD p2, p0, p0
 
 #define QUARTERK(s, m, shift) \
-	FETCH5                     \
-	ADDQ $288, R11             \
 	VBROADCASTI128 (DI), Y10   \
 	VBROADCASTI128 16(DI), Y11 \
 	VBROADCASTI128 32(DI), Y12 \
@@ -154,8 +152,6 @@
 
 // Quarter p of a block, with SI and DX at its start. The sums so far are on the stack, as the pairs need all registers.
 #define QUARTERK5(p, s, m, shift, op0, n0, op1, n1) \
-	FETCH6                     \
-	ADDQ $352, R11             \
 	VBROADCASTI128 (DI), Y10   \
 	VBROADCASTI128 16(DI), Y11 \
 	VBROADCASTI128 32(DI), Y12 \
@@ -194,8 +190,6 @@
 // Groups g and g+4 of a half, to their places on the stack: nibbles at q, bit pairs at h. 16-bit sums are at most
 // 2·2·63·127 = 32004.
 #define GROUPS6(g, q, h, left, right) \
-	FETCH4                              \
-	ADDQ $210, R11                      \
 	VBROADCASTI128 (16*(g))(DI), Y10    \
 	VBROADCASTI128 (16*(g)+64)(DI), Y11 \
 	PAIR6(q(SI), q(DX), h(SI), h(DX), left, right, Y0, Y4)                                 \
@@ -281,6 +275,19 @@ loop:
 	VZEROUPPER
 	RET
 
+#define AHEAD 630
+
+// The lines o bytes ahead in each of the eight streams.
+#define FETCH6(o) \
+	PREFETCHT0 o(SI)         \
+	PREFETCHT0 o(SI)(R8*1)   \
+	PREFETCHT0 o(SI)(R8*2)   \
+	PREFETCHT0 o(SI)(R9*1)   \
+	PREFETCHT0 o(DX)         \
+	PREFETCHT0 o(DX)(R8*1)   \
+	PREFETCHT0 o(DX)(R8*2)   \
+	PREFETCHT0 o(DX)(R9*1)
+
 // func directQ6_KAVX2(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
 // On the stack: integer sums of 8 groups, 128 bytes of scales for 16 groups, 8 floats d.
 TEXT ·directQ6_KAVX2(SB), NOSPLIT, $416-48
@@ -300,7 +307,11 @@ loop:
 	SUBQ $208, SI
 	SUBQ $208, DX
 	VMOVUPS Y6, 384(SP)
+	FETCH6(AHEAD)
+	FETCH6((AHEAD+64))
 	HALF6(0, 128, 256(SP), 288(SP))
+	FETCH6((AHEAD+128))
+	FETCH6((AHEAD+192))
 	HALF6(64, 160, 320(SP), 352(SP))
 	ADDQ $210, SI
 	ADDQ $210, DX

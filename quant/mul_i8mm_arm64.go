@@ -83,7 +83,7 @@ func quantizeFoursNEON(q []int8, meta, x []float32, cols int) {
 	}
 }
 
-var kernelsI8MM = kernels{quantize: quantizeWithNEON, fours: quantizeFoursNEON, panel: tilesI8MM.panel, rows: 8, decode: &decodeNEON}
+var kernelsI8MM = kernels{quantize: quantizeWithNEON, fours: quantizeFoursNEON, panel: tilesI8MM.panel, stream: tilesI8MM.stream, rows: 8, decode: &decodeNEON}
 
 func init() {
 	impl.Register("quant", impl.Impl{Name: cpu.I8MM.Name, Available: cpu.I8MM.Have, Install: use(&kernelsI8MM)})

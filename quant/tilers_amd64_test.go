@@ -36,4 +36,4 @@ var tilesEVEX = tiler{
 	interleave: interleaveAVX2,
 }
 
-var kernelsEVEX = kernels{quantize: kernelsAVX2.quantize, panel: tilesEVEX.panel, rows: tilesEVEX.rows, decode: &decodeAVX2}
+var kernelsEVEX = kernels{quantize: kernelsAVX2.quantize, panel: tilesEVEX.panel, stream: tilesEVEX.stream, rows: tilesEVEX.rows, decode: &decodeAVX2}
