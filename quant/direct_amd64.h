@@ -46,13 +46,18 @@ GLOBL spread<>(SB), RODATA|NOPTR, $32
 DATA bitOf<>+0(SB)/8, $0x8040201008040201
 GLOBL bitOf<>(SB), RODATA|NOPTR, $8
 
+// The values of IQ4_NL.
+DATA tableIQ4_NL<>+0(SB)/8, $0xf6eaddcfbfad9881
+DATA tableIQ4_NL<>+8(SB)/8, $0x7159453526190d01
+GLOBL tableIQ4_NL<>(SB), RODATA|NOPTR, $16
+
 #define ARGS(shift) \
 	MOVQ y+0(FP), AX        \
 	MOVQ a+8(FP), DI        \
 	MOVQ cols+16(FP), CX    \
 	MOVQ meta+24(FP), R10   \
 	MOVQ w+32(FP), SI       \
-	MOVQ rowBytes+40(FP), R8 \
+	MOVQ stride+40(FP), R8 \
 	LEAQ (R8)(R8*2), R9     \
 	LEAQ (SI)(R8*4), DX     \
 	SHRQ $shift, CX         \

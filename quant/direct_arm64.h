@@ -10,7 +10,7 @@
 	MOVD cols+16(FP), R2     \
 	MOVD meta+24(FP), R3     \
 	MOVD w+32(FP), R4        \
-	MOVD rowBytes+40(FP), R5 \
+	MOVD stride+40(FP), R5 \
 	LSR $shift, R2, R2       \
 	ADD R5, R4, R12          \
 	ADD R5<<1, R4, R6        \

@@ -103,92 +103,92 @@ func tile16WideNEON(y *float32, stride int, a *int8, cols int, meta *float32, w 
 // Twin: rowDot.
 //
 //go:noescape
-func directQ4_0Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+func directQ4_0Dot(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 
 // Twin: rowDot.
 //
 //go:noescape
-func directQ4_1Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+func directQ4_1Dot(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 
 // Twin: rowDot.
 //
 //go:noescape
-func directQ5_0Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+func directQ5_0Dot(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 
 // Twin: rowDot.
 //
 //go:noescape
-func directQ5_1Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+func directQ5_1Dot(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 
 // Twin: rowDot.
 //
 //go:noescape
-func directQ8_0Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+func directQ8_0Dot(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 
 // Twin: rowDot.
 //
 //go:noescape
-func directQ4_KDot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+func directQ4_KDot(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 
 // Twin: rowDot.
 //
 //go:noescape
-func directQ5_KDot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+func directQ5_KDot(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 
 // Twin: rowDot.
 //
 //go:noescape
-func directQ6_KDot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+func directQ6_KDot(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 
 // Twin: rowDot.
 //
 //go:noescape
-func directIQ4_NLDot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+func directIQ4_NLDot(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 
 // Twin: rowDot.
 //
 //go:noescape
-func directQ4_0NEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+func directQ4_0NEON(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 
 // Twin: rowDot.
 //
 //go:noescape
-func directQ4_1NEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+func directQ4_1NEON(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 
 // Twin: rowDot.
 //
 //go:noescape
-func directQ5_0NEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+func directQ5_0NEON(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 
 // Twin: rowDot.
 //
 //go:noescape
-func directQ5_1NEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+func directQ5_1NEON(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 
 // Twin: rowDot.
 //
 //go:noescape
-func directQ8_0NEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+func directQ8_0NEON(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 
 // Twin: rowDot.
 //
 //go:noescape
-func directQ4_KNEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+func directQ4_KNEON(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 
 // Twin: rowDot.
 //
 //go:noescape
-func directQ5_KNEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+func directQ5_KNEON(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 
 // Twin: rowDot.
 //
 //go:noescape
-func directQ6_KNEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+func directQ6_KNEON(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 
 // Twin: rowDot.
 //
 //go:noescape
-func directIQ4_NLNEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+func directIQ4_NLNEON(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 
 var tilesNEON = tiler{
 	rows: 8,

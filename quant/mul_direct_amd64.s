@@ -77,7 +77,7 @@
 	VBROADCASTSS off<>(SB), Y9 \
 	VFNMADD231PS Y8, Y9, Y0
 
-// func directQ4_0AVX2(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directQ4_0AVX2(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directQ4_0AVX2(SB), NOSPLIT, $0-48
 	ARGS(5)
 	VPBROADCASTQ nibbles<>(SB), Y14
@@ -96,7 +96,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func directQ4_1AVX2(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directQ4_1AVX2(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directQ4_1AVX2(SB), NOSPLIT, $0-48
 	ARGS(5)
 	VPBROADCASTQ nibbles<>(SB), Y14
@@ -148,7 +148,7 @@ loop:
 	PAIR5(o(SI)(R8*2), o(DX)(R8*2), h(SI)(R8*2), h(DX)(R8*2), Y2)           \
 	PAIR5(o(SI)(R9*1), o(DX)(R9*1), h(SI)(R9*1), h(DX)(R9*1), Y3)
 
-// func directQ5_0AVX2(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directQ5_0AVX2(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directQ5_0AVX2(SB), NOSPLIT, $0-48
 	ARGS(5)
 	VPBROADCASTQ nibbles<>(SB), Y14
@@ -168,7 +168,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func directQ5_1AVX2(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directQ5_1AVX2(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directQ5_1AVX2(SB), NOSPLIT, $0-48
 	ARGS(5)
 	VPBROADCASTQ nibbles<>(SB), Y14
@@ -197,7 +197,7 @@ loop:
 	VPMADDUBSW Y4, Y5, Y4   \
 	VPMADDWD Y15, Y4, sum
 
-// func directQ8_0AVX2(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directQ8_0AVX2(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directQ8_0AVX2(SB), NOSPLIT, $0-48
 	ARGS(5)
 	VMOVDQU ones<>(SB), Y15
@@ -224,6 +224,50 @@ loop:
 	VCVTDQ2PS Y0, Y0
 	PRODUCT
 	ADVANCE(34)
+	DECQ CX
+	JNZ loop
+	VMOVUPS Y12, (AX)
+	VZEROUPPER
+	RET
+
+// Sums of products of two rows of IQ4_NL, whose values are the table Y13's: as ROW8, the low nibbles' and the high ones'.
+#define PAIRNL(row, row4, sum) \
+	VMOVDQU row, X4              \
+	VINSERTI128 $1, row4, Y4, Y4 \
+	VPSRLW $4, Y4, Y5            \
+	VPAND Y14, Y4, Y4            \
+	VPAND Y14, Y5, Y5            \
+	VPSHUFB Y4, Y13, Y4          \
+	VPSHUFB Y5, Y13, Y5          \
+	VPABSB Y4, Y6                \
+	VPABSB Y5, Y7                \
+	VPSIGNB Y4, Y10, Y4          \
+	VPSIGNB Y5, Y11, Y5          \
+	VPMADDUBSW Y4, Y6, Y4        \
+	VPMADDUBSW Y5, Y7, Y5        \
+	VPMADDWD Y15, Y4, Y4         \
+	VPMADDWD Y15, Y5, Y5         \
+	VPADDD Y5, Y4, sum
+
+// func directIQ4_NLAVX2(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
+TEXT ·directIQ4_NLAVX2(SB), NOSPLIT, $0-48
+	ARGS(5)
+	VPBROADCASTQ nibbles<>(SB), Y14
+	VMOVDQU ones<>(SB), Y15
+	VBROADCASTI128 tableIQ4_NL<>(SB), Y13
+loop:
+	ACTIVATIONS
+	PAIRNL(2(SI), 2(DX), Y0)
+	PAIRNL(2(SI)(R8*1), 2(DX)(R8*1), Y1)
+	PAIRNL(2(SI)(R8*2), 2(DX)(R8*2), Y2)
+	PAIRNL(2(SI)(R9*1), 2(DX)(R9*1), Y3)
+	VPHADDD Y1, Y0, Y0
+	VPHADDD Y3, Y2, Y2
+	VPHADDD Y2, Y0, Y0
+	SCALES
+	VCVTDQ2PS Y0, Y0
+	PRODUCT
+	ADVANCE(18)
 	DECQ CX
 	JNZ loop
 	VMOVUPS Y12, (AX)

@@ -30,38 +30,38 @@
 	SDOT(s2, 23, 18) \
 	SDOT(s3, 24, 19)
 
-// func directQ4_0Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directQ4_0Dot(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directQ4_0Dot(SB), NOSPLIT, $0-48
 	Q4_0
 
-// func directQ4_1Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directQ4_1Dot(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directQ4_1Dot(SB), NOSPLIT, $0-48
 	Q4_1
 
-// func directQ5_0Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directQ5_0Dot(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directQ5_0Dot(SB), NOSPLIT, $0-48
 	Q5_0
 
-// func directQ5_1Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directQ5_1Dot(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directQ5_1Dot(SB), NOSPLIT, $0-48
 	Q5_1
 
-// func directQ8_0Dot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directQ8_0Dot(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directQ8_0Dot(SB), NOSPLIT, $0-48
 	Q8_0
 
-// func directQ4_KDot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directQ4_KDot(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directQ4_KDot(SB), NOSPLIT, $0-48
 	Q4_K
 
-// func directQ5_KDot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directQ5_KDot(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directQ5_KDot(SB), NOSPLIT, $64-48
 	Q5_K
 
-// func directQ6_KDot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directQ6_KDot(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directQ6_KDot(SB), NOSPLIT, $384-48
 	Q6_K
 
-// func directIQ4_NLDot(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directIQ4_NLDot(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directIQ4_NLDot(SB), NOSPLIT, $0-48
 	IQ4_NL

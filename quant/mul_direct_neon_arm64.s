@@ -43,38 +43,38 @@
 	SADDLP(s2, s2)      \
 	SADDLP(s3, s3)
 
-// func directQ4_0NEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directQ4_0NEON(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directQ4_0NEON(SB), NOSPLIT, $0-48
 	Q4_0
 
-// func directQ4_1NEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directQ4_1NEON(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directQ4_1NEON(SB), NOSPLIT, $0-48
 	Q4_1
 
-// func directQ5_0NEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directQ5_0NEON(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directQ5_0NEON(SB), NOSPLIT, $0-48
 	Q5_0
 
-// func directQ5_1NEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directQ5_1NEON(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directQ5_1NEON(SB), NOSPLIT, $0-48
 	Q5_1
 
-// func directQ8_0NEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directQ8_0NEON(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directQ8_0NEON(SB), NOSPLIT, $0-48
 	Q8_0
 
-// func directQ4_KNEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directQ4_KNEON(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directQ4_KNEON(SB), NOSPLIT, $0-48
 	Q4_K
 
-// func directQ5_KNEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directQ5_KNEON(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directQ5_KNEON(SB), NOSPLIT, $64-48
 	Q5_K
 
-// func directQ6_KNEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directQ6_KNEON(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directQ6_KNEON(SB), NOSPLIT, $384-48
 	Q6_K
 
-// func directIQ4_NLNEON(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directIQ4_NLNEON(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directIQ4_NLNEON(SB), NOSPLIT, $0-48
 	IQ4_NL

@@ -237,7 +237,7 @@
 	ADDQ $32, R10          \
 	ADDQ $128, DI
 
-// func directQ4_KAVX2(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directQ4_KAVX2(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directQ4_KAVX2(SB), NOSPLIT, $192-48
 	ARGS(8)
 	VPBROADCASTQ nibbles<>(SB), Y14
@@ -256,7 +256,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func directQ5_KAVX2(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directQ5_KAVX2(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directQ5_KAVX2(SB), NOSPLIT, $224-48
 	ARGS(8)
 	VMOVUPS Y12, acc-224(SP)
@@ -288,7 +288,7 @@ loop:
 	PREFETCHT0 o(DX)(R8*2)   \
 	PREFETCHT0 o(DX)(R9*1)
 
-// func directQ6_KAVX2(y *float32, a *int8, cols int, meta *float32, w *byte, rowBytes int)
+// func directQ6_KAVX2(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 // On the stack: integer sums of 8 groups, 128 bytes of scales for 16 groups, 8 floats d.
 TEXT ·directQ6_KAVX2(SB), NOSPLIT, $416-48
 	ARGS(8)

@@ -23,6 +23,11 @@ func unpackQ5_0AVX2(q *int8, d, m *float32, src *byte, blocks int)
 //go:noescape
 func unpackQ5_1AVX2(q *int8, d, m *float32, src *byte, blocks int)
 
+// Twin: unpackIQ4_NL.
+//
+//go:noescape
+func unpackIQ4_NLAVX2(q *int8, d, m *float32, src *byte, blocks int)
+
 // Twin: unpackQ8_0.
 //
 //go:noescape

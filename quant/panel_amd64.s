@@ -20,6 +20,11 @@ GLOBL spread<>(SB), RODATA|NOPTR, $32
 DATA bitOf<>+0(SB)/8, $0x8040201008040201
 GLOBL bitOf<>(SB), RODATA|NOPTR, $8
 
+// The values of IQ4_NL.
+DATA tableIQ4_NL<>+0(SB)/8, $0xf6eaddcfbfad9881
+DATA tableIQ4_NL<>+8(SB)/8, $0x7159453526190d01
+GLOBL tableIQ4_NL<>(SB), RODATA|NOPTR, $16
+
 #define ARGS \
 	MOVQ q+0(FP), DI   \
 	MOVQ d+8(FP), R8   \
@@ -126,6 +131,24 @@ loop:
 	ADDQ $32, DI
 	ADDQ $4, R8
 	ADDQ $4, R9
+	DECQ CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func unpackIQ4_NLAVX2(q *int8, d, m *float32, src *byte, blocks int)
+TEXT ·unpackIQ4_NLAVX2(SB), NOSPLIT, $0-40
+	ARGS
+	VPBROADCASTQ nibbles<>(SB), Y15
+	VBROADCASTI128 tableIQ4_NL<>(SB), Y14
+loop:
+	NIBBLES(2(SI))
+	VPSHUFB Y0, Y14, Y0
+	VMOVDQU Y0, (DI)
+	SCALE1((SI))
+	ADDQ $18, SI
+	ADDQ $32, DI
+	ADDQ $4, R8
 	DECQ CX
 	JNZ loop
 	VZEROUPPER
