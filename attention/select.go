@@ -107,7 +107,9 @@ type Budget struct {
 	Dense int     // rows of a session's beginning that read all
 	Every int     // rows, a divisor of Tile, that read what the first of them has chosen; the first: a multiple of Every
 	From  int     // with Every: rows before this one go by choices of one row in Tile, for a question at the end of a long text; 0: none do
-	Tau   float64 // with Every: rows whose queries are less like those before than that choose anew; 0: none do
+	// Before is how many tiles rows before From choose; −1: as many as the others. Where they choose none, nothing is multiplied for them.
+	Before int
+	Tau    float64 // with Every: rows whose queries are less like those before than that choose anew; 0: none do
 }
 
 // most is how many of the candidates may be chosen when so many tiles are seen, needed of them in any case.
@@ -120,7 +122,7 @@ func (b *Budget) adapts() bool { return b.P > 0 && b.P < 1 }
 
 // usual returns the budget that a text without arguments means, given what is peculiar to the selector.
 func usual(of Budget) Budget {
-	of.Sink, of.Local, of.Dense, of.Every, of.Least = 1, 4, 2048, max(of.Every, 1), 4
+	of.Sink, of.Local, of.Dense, of.Every, of.Least, of.Before = 1, 4, 2048, max(of.Every, 1), 4, -1
 	return of
 }
 
@@ -134,7 +136,7 @@ func (a *args) budget(of Budget) Budget {
 	}
 	b.Sink, b.Local = a.whole("sink", b.Sink), a.whole("local", b.Local)
 	b.Dense, b.Tau = a.whole("dense", b.Dense), a.number("tau", b.Tau)
-	b.Every, b.From = a.whole("every", b.usualEvery()), a.whole("from", 0)
+	b.Every, b.From, b.Before = a.whole("every", b.usualEvery()), a.whole("from", 0), a.whole("before", b.Before)
 	b.P, b.Least = a.number("p", b.P), a.whole("least", b.Least)
 	return b
 }
@@ -161,10 +163,15 @@ func (b *Budget) choiceOf(row int) int {
 	return row - row%Tile
 }
 
+// blind reports whether a row chooses nothing, so that nothing has to be known of the tiles before it.
+func (b *Budget) blind(row int) bool { return row < b.From && b.Before == 0 }
+
 func (b *Budget) check() error {
 	switch {
 	case b.From > 0 && (b.Every == 1 || b.Tau > 0):
 		return fmt.Errorf("from=%d: rows from there on have to choose at equal distances, from every=2 on", b.From)
+	case b.Before >= 0 && b.From == 0:
+		return fmt.Errorf("before=%d: from which row on others choose more is not said, from=n", b.Before)
 	case b.Tau > 1:
 		return fmt.Errorf("tau=%v is not a cosine: 1 is that of queries that are alike", b.Tau)
 	case b.Share > 1 || b.P > 1:
@@ -196,7 +203,7 @@ func (b *Budget) text(of Budget) []string {
 	}
 	return []string{k, share, opt("p", b.P, u.P), opt("least", float64(b.Least), float64(u.Least)), opt("sink", float64(b.Sink), float64(u.Sink)),
 		opt("local", float64(b.Local), float64(u.Local)), opt("dense", float64(b.Dense), float64(u.Dense)), opt("tau", b.Tau, u.Tau),
-		opt("every", float64(b.Every), float64(every.usualEvery())), unlessUsual("from", b.From, 0)}
+		opt("every", float64(b.Every), float64(every.usualEvery())), unlessUsual("from", b.From, 0), unlessUsual("before", b.Before, u.Before)}
 }
 
 // selection is a KV head's Selector made ready.

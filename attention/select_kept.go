@@ -101,6 +101,15 @@ func (h *choices) put(i, row int, bits []uint64) []uint64 {
 	return h.bits[i*n:][:choiceWords(row/Tile)]
 }
 
+// clearBits clears bits [lo, hi) of a set.
+func clearBits(set []uint64, lo, hi int) {
+	for lo < hi {
+		end := min(hi, lo|63+1)
+		set[lo/64] &^= math.MaxUint64 >> (64 - (end - lo)) << (lo % 64)
+		lo = end
+	}
+}
+
 // forget lets go of the choices of rows from n on.
 func (h *choices) forget(n int) {
 	for i, row := range h.of {

@@ -170,9 +170,10 @@ func (j *job) pickTogether(head int) error {
 
 // rate multiplies the queries of the rated rows with all keys, unless none of them may leave something out.
 func (j *job) rate(head int) error {
+	sel := j.s.core.sel[head]
 	if !slices.ContainsFunc(j.rated, func(q int32) bool {
-		_, _, k := j.candidates(&j.s.work[0], j.s.core.sel[head], head, int(q))
-		return k >= 0
+		_, _, k := j.candidates(&j.s.work[0], sel, head, int(q))
+		return k >= 0 && !sel.blind(int(q))
 	}) {
 		return nil
 	}
@@ -232,7 +233,9 @@ func (j *job) pick(w *worker, head, batch int) {
 			choice[k] = math.MaxUint64
 		}
 		lo, hi, k := j.candidates(w, sel, head, q)
-		if k >= 0 {
+		if k >= 0 && sel.blind(q) {
+			clearBits(choice, lo, hi)
+		} else if k >= 0 {
 			if !asked {
 				j.ask(w, head, rows)
 				asked = true
@@ -270,7 +273,9 @@ func (j *job) candidates(w *worker, sel *selection, head, q int) (lo, hi, k int)
 	}
 	seen := w.count(0, q/Tile+1)
 	from := w.count(lo, hi)
-	k = sel.most(seen, seen-from)
+	if k = sel.most(seen, seen-from); q < sel.From && sel.Before >= 0 {
+		k = sel.Before
+	}
 	if k >= from && !sel.adapts() {
 		return 0, 0, -1
 	}
