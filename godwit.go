@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 
 	"github.com/godwit-ai/godwit/chat"
@@ -15,22 +16,25 @@ import (
 
 // Errors for errors.Is. The text of the wrapped error carries the numbers.
 var (
-	ErrContext     = runtime.ErrContext    // tokens do not fit; errors.As a *ContextError
-	ErrToken       = runtime.ErrToken      // a token id outside the vocabulary
-	ErrBusy        = runtime.ErrBusy       // a session used by two goroutines at once
-	ErrClosed      = runtime.ErrClosed     // a model or session used after Close
-	ErrInUse       = runtime.ErrInUse      // a model closed before its sessions
-	ErrFault       = runtime.ErrFault      // the model file could not be read while it was mapped
-	ErrPower       = runtime.ErrPower      // an unknown power profile
-	ErrCPU         = runtime.ErrCPU        // the environment's GODWIT_CPU names instructions that the machine does not have
-	ErrBLAS        = runtime.ErrBLAS       // the environment's GODWIT_BLAS names a library that cannot be loaded
-	ErrMemory      = runtime.ErrMemory     // a session does not fit into the budget; errors.As a *MemoryError
-	ErrBases       = runtime.ErrBases      // a plan needs bases and Options.Bases has none that fit
-	ErrOtherModel  = runtime.ErrOtherModel // Options.Bases has those of another model
-	ErrGroups      = runtime.ErrGroups     // a text has more groups than the plan has room for
-	ErrSpill       = runtime.ErrSpill      // the file of Options.Spill could not be made, or the disk is full
-	ErrNoTokenizer = errors.New("the model file has no tokenizer: feed token ids instead")
-	ErrNoTemplate  = errors.New("the model file has no chat template: prompt with plain text, or name a template")
+	ErrContext    = runtime.ErrContext    // tokens do not fit; errors.As a *ContextError
+	ErrToken      = runtime.ErrToken      // a token id outside the vocabulary
+	ErrBusy       = runtime.ErrBusy       // a session used by two goroutines at once
+	ErrClosed     = runtime.ErrClosed     // a model or session used after Close
+	ErrInUse      = runtime.ErrInUse      // a model closed before its sessions
+	ErrFault      = runtime.ErrFault      // the model file could not be read while it was mapped
+	ErrPower      = runtime.ErrPower      // an unknown power profile
+	ErrCPU        = runtime.ErrCPU        // the environment's GODWIT_CPU names instructions that the machine does not have
+	ErrBLAS       = runtime.ErrBLAS       // the environment's GODWIT_BLAS names a library that cannot be loaded
+	ErrMemory     = runtime.ErrMemory     // a session does not fit into the budget; errors.As a *MemoryError
+	ErrBases      = runtime.ErrBases      // a plan needs bases and Options.Bases has none that fit
+	ErrOtherModel = runtime.ErrOtherModel // Options.Bases has those of another model
+	ErrGroups     = runtime.ErrGroups     // a text has more groups than the plan has room for
+	ErrSpill      = runtime.ErrSpill      // the file of Options.Spill could not be made, or the disk is full
+	ErrImage      = runtime.ErrImage      // what LoadSession reads is no session, or a damaged one
+	// ErrOtherSession says that a session was saved with another plan, or other bases, than the model has.
+	ErrOtherSession = runtime.ErrOtherSession
+	ErrNoTokenizer  = errors.New("the model file has no tokenizer: feed token ids instead")
+	ErrNoTemplate   = errors.New("the model file has no chat template: prompt with plain text, or name a template")
 )
 
 // Types that the façade shares with the engine.
@@ -304,18 +308,48 @@ type Session struct {
 
 // NewSession starts an empty session. Of plans with groups, its text is a table (Model.Table) unless o.Coords says otherwise.
 func (m *Model) NewSession(o SessionOptions) (*Session, error) {
-	if o.Coords == nil && m.rt.Info.Plan.Grouped() {
-		var err error
-		if o.Coords, err = m.Table(); err != nil && !errors.Is(err, ErrNoTokenizer) {
-			return nil, fmt.Errorf("new session: %w", err)
-		}
+	var err error
+	if o.Coords, err = m.coords(o.Coords); err != nil {
+		return nil, fmt.Errorf("new session: %w", err)
 	}
-	rt, err := m.rt.NewSession(o)
+	return m.session(m.rt.NewSession(o))
+}
+
+// coords are a session's coordinates, those of a table unless others are given.
+func (m *Model) coords(given Coords) (Coords, error) {
+	if given != nil || !m.rt.Info.Plan.Grouped() {
+		return given, nil
+	}
+	c, err := m.Table()
+	if errors.Is(err, ErrNoTokenizer) {
+		return nil, nil
+	}
+	return c, err
+}
+
+func (m *Model) session(rt *runtime.Session, err error) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
 	return &Session{m, rt}, nil
 }
+
+// LoadSession makes the session that Save wrote, and goes on with the same bits without computing anything again. The model must be
+// opened from the same file with the same plan and bases; threads, budget and Options.Spill may be others. coords is what
+// SessionOptions.Coords was. Errors wrap ErrImage for what is damaged or no session, ErrOtherModel and ErrOtherSession.
+func (m *Model) LoadSession(r io.Reader, coords Coords) (*Session, error) {
+	coords, err := m.coords(coords)
+	if err != nil {
+		return nil, fmt.Errorf("load session: %w", err)
+	}
+	return m.session(m.rt.LoadSession(r, coords))
+}
+
+// Save writes the session to w, in as many bytes as its caches take. The session stays as it is.
+func (s *Session) Save(w io.Writer) error { return s.rt.Save(w) }
+
+// Fork makes a session that is where this one is, with memory of its own. It takes the time to copy the caches.
+func (s *Session) Fork() (*Session, error) { return s.m.session(s.rt.Fork()) }
 
 // Close frees the session's memory.
 func (s *Session) Close() error { return s.rt.Close() }

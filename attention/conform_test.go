@@ -1,6 +1,7 @@
 package attention
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -151,8 +152,14 @@ func (r *runner) wander(rng *rand.Rand, most int) error {
 	if l := readPlan(r.f.text)["layout"]; l != "" {
 		pieces = readSum(l)[0].get("step", pieces)
 	}
-	for left := 8; r.st.Len() < r.f.n; {
+	for left, moves := 8, 3; r.st.Len() < r.f.n; {
 		n := min(1+rng.IntN(most), r.f.n-r.st.Len())
+		if moves > 0 && rng.IntN(3) == 0 {
+			moves--
+			if err := r.move(); err != nil {
+				return err
+			}
+		}
 		if left > 0 && rng.IntN(2) == 0 {
 			left--
 			old := r.st.Len()
@@ -177,6 +184,26 @@ func (r *runner) wander(rng *rand.Rand, most int) error {
 		}
 	}
 	return nil
+}
+
+// move goes on with a state that was set from the image of the one so far.
+func (r *runner) move() error {
+	var file bytes.Buffer
+	to := seq.ImageTo(&file)
+	if r.st.(seq.Imager).Image(to); to.Err() != nil {
+		return to.Err()
+	}
+	st, err := r.c.NewState(&r.env)
+	if err != nil {
+		return err
+	}
+	from := seq.ImageFrom(&file)
+	st.(seq.Imager).Image(from)
+	if file.Len() > 0 {
+		err = fmt.Errorf("%d bytes of an image are left", file.Len())
+	}
+	r.st = st
+	return errors.Join(err, from.Err())
 }
 
 // TestShapes: heads of the widths and groups that models have, against the oracle. TestLongShapes has all three plans with each.

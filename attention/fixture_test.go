@@ -162,6 +162,7 @@ func (s steps) cut(n int) (out []int) {
 type runner struct {
 	f    *fixture
 	c    *Core
+	env  seq.Env
 	st   seq.State
 	team seq.Team
 	hide seq.Run // what the steps do not see
@@ -178,11 +179,12 @@ func (f *fixture) runner(t testing.TB, maxLen, maxChunk int) *runner {
 	if err != nil {
 		t.Fatalf("%s: %v", f.text, err)
 	}
-	st, err := c.NewState(&seq.Env{MaxLen: maxLen, MaxChunk: maxChunk})
+	env := seq.Env{MaxLen: maxLen, MaxChunk: maxChunk}
+	st, err := c.NewState(&env)
 	if err != nil {
 		t.Fatalf("%s: %v", f.text, err)
 	}
-	return &runner{f: f, c: c, st: st, team: par.Serial(), out: make([]float32, f.n*f.shape.Heads*f.shape.VDim),
+	return &runner{f: f, c: c, env: env, st: st, team: par.Serial(), out: make([]float32, f.n*f.shape.Heads*f.shape.VDim),
 		lost: make([]float32, f.n*f.shape.Heads*f.shape.VDim), k: make([]float32, len(f.k))}
 }
 

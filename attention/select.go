@@ -107,7 +107,8 @@ type Budget struct {
 	Dense int     // rows of a session's beginning that read all
 	Every int     // rows, a divisor of Tile, that read what the first of them has chosen; the first: a multiple of Every
 	From  int     // with Every: rows before this one go by choices of one row in Tile, for a question at the end of a long text; 0: none do
-	// Before is how many tiles rows before From choose; −1: as many as the others. Where they choose none, nothing is multiplied for them.
+	// Before is, with From, how many tiles the rows before it choose; −1: as many as the others. Where they choose none, nothing is multiplied
+	// for them.
 	Before int
 	Tau    float64 // with Every: rows whose queries are less like those before than that choose anew; 0: none do
 }
@@ -170,7 +171,7 @@ func (b *Budget) check() error {
 	switch {
 	case b.From > 0 && (b.Every == 1 || b.Tau > 0):
 		return fmt.Errorf("from=%d: rows from there on have to choose at equal distances, from every=2 on", b.From)
-	case b.Before >= 0 && b.From == 0:
+	case b.Before > 0 && b.From == 0:
 		return fmt.Errorf("before=%d: from which row on others choose more is not said, from=n", b.Before)
 	case b.Tau > 1:
 		return fmt.Errorf("tau=%v is not a cosine: 1 is that of queries that are alike", b.Tau)
@@ -201,9 +202,13 @@ func (b *Budget) text(of Budget) []string {
 			k = "k=0"
 		}
 	}
+	before := ""
+	if b.From > 0 {
+		before = unlessUsual("before", b.Before, u.Before)
+	}
 	return []string{k, share, opt("p", b.P, u.P), opt("least", float64(b.Least), float64(u.Least)), opt("sink", float64(b.Sink), float64(u.Sink)),
 		opt("local", float64(b.Local), float64(u.Local)), opt("dense", float64(b.Dense), float64(u.Dense)), opt("tau", b.Tau, u.Tau),
-		opt("every", float64(b.Every), float64(every.usualEvery())), unlessUsual("from", b.From, 0), unlessUsual("before", b.Before, u.Before)}
+		opt("every", float64(b.Every), float64(every.usualEvery())), unlessUsual("from", b.From, 0), before}
 }
 
 // selection is a KV head's Selector made ready.

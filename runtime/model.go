@@ -65,6 +65,7 @@ type Model struct {
 	budget    int64    // Options.Memory
 	spill     string   // Options.Spill
 	fold      *folding // nil: the plan has none
+	bases     string   // hash of the file of Options.Bases; "": none
 	heap      int64    // what parsed metadata, the network, a tokenizer and a sampler hold; and the file, unless it is mapped
 
 	paceMu sync.Mutex
@@ -171,7 +172,7 @@ func build(files []*mmap.File, o Options) (m *Model, err error) {
 			return err
 		}
 		if o.Bases != "" {
-			if bases, m.heap, err = readBases(o.Bases, m.file); err != nil {
+			if bases, m.bases, m.heap, err = readBases(o.Bases, m.file); err != nil {
 				return err
 			}
 		}
