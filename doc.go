@@ -12,6 +12,9 @@
 // see, how its position enters and how keys and values are stored is the model's attention plan, a value with a text
 // form ([Model.Plan], [Options].Plan).
 //
+// A session that [Session.Save] wrote goes on in another process ([Model.LoadSession]) with the bits that it would have had; [Session.Fork] makes
+// another of it in this one.
+//
 // Three promises hold everywhere: the same bits at any thread count and chunking; a context that is full is an error with
 // the numbers in it, never a silent cut; a damaged or hostile file is an error, never a crash.
 //
