@@ -30,11 +30,11 @@ var (
 	ErrOtherModel = runtime.ErrOtherModel // Options.Bases has those of another model
 	ErrGroups     = runtime.ErrGroups     // a text has more groups than the plan has room for
 	ErrSpill      = runtime.ErrSpill      // the file of Options.Spill could not be made, or the disk is full
-	ErrImage      = runtime.ErrImage      // what LoadSession reads is no session, or a damaged one
-	// ErrOtherSession says that a session was saved with another plan, or other bases, than the model has.
-	ErrOtherSession = runtime.ErrOtherSession
-	ErrNoTokenizer  = errors.New("the model file has no tokenizer: feed token ids instead")
-	ErrNoTemplate   = errors.New("the model file has no chat template: prompt with plain text, or name a template")
+	ErrBadSession = runtime.ErrBadSession // what LoadSession reads is no session, or a damaged one
+	// ErrOtherPlan says that a session was saved with another plan, or other bases, than the model has.
+	ErrOtherPlan   = runtime.ErrOtherPlan
+	ErrNoTokenizer = errors.New("the model file has no tokenizer: feed token ids instead")
+	ErrNoTemplate  = errors.New("the model file has no chat template: prompt with plain text, or name a template")
 )
 
 // Types that the façade shares with the engine.
@@ -336,7 +336,7 @@ func (m *Model) session(rt *runtime.Session, err error) (*Session, error) {
 
 // LoadSession makes the session that Save wrote, and goes on with the same bits without computing anything again. The model must be
 // opened from the same file with the same plan and bases; threads, budget and Options.Spill may be others. coords is what
-// SessionOptions.Coords was. Errors wrap ErrImage for what is damaged or no session, ErrOtherModel and ErrOtherSession.
+// SessionOptions.Coords was. Errors wrap ErrBadSession for what is damaged or no session, ErrOtherModel and ErrOtherPlan.
 func (m *Model) LoadSession(r io.Reader, coords Coords) (*Session, error) {
 	coords, err := m.coords(coords)
 	if err != nil {

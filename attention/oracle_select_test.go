@@ -259,8 +259,8 @@ func (p part) choose(i int, near float64, q, keys [][]float64, sees func(k int) 
 		k, share = usual["k"], usual["share"]
 	}
 	n := min(len(candidates), max(int(k), int(math.Ceil(share*float64(all)))-needed))
-	if before := int(p.get("before", -1)); before >= 0 && i < int(p.get("from", 0)) {
-		n = min(len(candidates), before)
+	if p.num["blind"] == 1 && i < int(p.get("from", 0)) {
+		n = 0
 	}
 	clear = true
 	if p.name == "hip" && n > 0 {

@@ -66,8 +66,8 @@ func (p Plan) Bounded() bool {
 	})
 }
 
-// Sets returns an error if a layer does not take texts that do not see each other.
-func (p Plan) Sets() error {
+// CheckSets returns an error if a layer does not take texts that do not see each other.
+func (p Plan) CheckSets() error {
 	for i, l := range p.Layers {
 		if _, ok := l.Pos.(Infused); ok {
 			return fmt.Errorf("attention layer %d: pos=%s with rows that do not see each other: %w", i, l.Pos, ErrCompose)

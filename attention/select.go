@@ -1,6 +1,7 @@
 package attention
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -107,10 +108,8 @@ type Budget struct {
 	Dense int     // rows of a session's beginning that read all
 	Every int     // rows, a divisor of Tile, that read what the first of them has chosen; the first: a multiple of Every
 	From  int     // with Every: rows before this one go by choices of one row in Tile, for a question at the end of a long text; 0: none do
-	// Before is, with From, how many tiles the rows before it choose; −1: as many as the others. Where they choose none, nothing is multiplied
-	// for them.
-	Before int
-	Tau    float64 // with Every: rows whose queries are less like those before than that choose anew; 0: none do
+	Blind bool    // with From: rows before it choose nothing, so that a text costs no more the longer it is
+	Tau   float64 // with Every: rows whose queries are less like those before than that choose anew; 0: none do
 }
 
 // most is how many of the candidates may be chosen when so many tiles are seen, needed of them in any case.
@@ -123,7 +122,7 @@ func (b *Budget) adapts() bool { return b.P > 0 && b.P < 1 }
 
 // usual returns the budget that a text without arguments means, given what is peculiar to the selector.
 func usual(of Budget) Budget {
-	of.Sink, of.Local, of.Dense, of.Every, of.Least, of.Before = 1, 4, 2048, max(of.Every, 1), 4, -1
+	of.Sink, of.Local, of.Dense, of.Every, of.Least = 1, 4, 2048, max(of.Every, 1), 4
 	return of
 }
 
@@ -137,7 +136,7 @@ func (a *args) budget(of Budget) Budget {
 	}
 	b.Sink, b.Local = a.whole("sink", b.Sink), a.whole("local", b.Local)
 	b.Dense, b.Tau = a.whole("dense", b.Dense), a.number("tau", b.Tau)
-	b.Every, b.From, b.Before = a.whole("every", b.usualEvery()), a.whole("from", 0), a.whole("before", b.Before)
+	b.Every, b.From, b.Blind = a.whole("every", b.usualEvery()), a.whole("from", 0), a.flag("blind")
 	b.P, b.Least = a.number("p", b.P), a.whole("least", b.Least)
 	return b
 }
@@ -165,14 +164,14 @@ func (b *Budget) choiceOf(row int) int {
 }
 
 // blind reports whether a row chooses nothing, so that nothing has to be known of the tiles before it.
-func (b *Budget) blind(row int) bool { return row < b.From && b.Before == 0 }
+func (b *Budget) blind(row int) bool { return b.Blind && row < b.From }
 
 func (b *Budget) check() error {
 	switch {
 	case b.From > 0 && (b.Every == 1 || b.Tau > 0):
 		return fmt.Errorf("from=%d: rows from there on have to choose at equal distances, from every=2 on", b.From)
-	case b.Before > 0 && b.From == 0:
-		return fmt.Errorf("before=%d: from which row on others choose more is not said, from=n", b.Before)
+	case b.Blind && b.From == 0:
+		return errors.New("blind: from which row on others choose is not said, from=n")
 	case b.Tau > 1:
 		return fmt.Errorf("tau=%v is not a cosine: 1 is that of queries that are alike", b.Tau)
 	case b.Share > 1 || b.P > 1:
@@ -202,13 +201,9 @@ func (b *Budget) text(of Budget) []string {
 			k = "k=0"
 		}
 	}
-	before := ""
-	if b.From > 0 {
-		before = unlessUsual("before", b.Before, u.Before)
-	}
 	return []string{k, share, opt("p", b.P, u.P), opt("least", float64(b.Least), float64(u.Least)), opt("sink", float64(b.Sink), float64(u.Sink)),
 		opt("local", float64(b.Local), float64(u.Local)), opt("dense", float64(b.Dense), float64(u.Dense)), opt("tau", b.Tau, u.Tau),
-		opt("every", float64(b.Every), float64(every.usualEvery())), unlessUsual("from", b.From, 0), before}
+		opt("every", float64(b.Every), float64(every.usualEvery())), unlessUsual("from", b.From, 0), optFlag("blind", b.Blind)}
 }
 
 // selection is a KV head's Selector made ready.

@@ -104,7 +104,7 @@ func (h *choices) put(i, row int, bits []uint64) []uint64 {
 // clearBits clears bits [lo, hi) of a set.
 func clearBits(set []uint64, lo, hi int) {
 	for lo < hi {
-		end := min(hi, lo|63+1)
+		end := min(hi, (lo|63)+1)
 		set[lo/64] &^= math.MaxUint64 >> (64 - (end - lo)) << (lo % 64)
 		lo = end
 	}

@@ -273,8 +273,8 @@ func (j *job) candidates(w *worker, sel *selection, head, q int) (lo, hi, k int)
 	}
 	seen := w.count(0, q/Tile+1)
 	from := w.count(lo, hi)
-	if k = sel.most(seen, seen-from); q < sel.From && sel.Before >= 0 {
-		k = sel.Before
+	if k = sel.most(seen, seen-from); sel.blind(q) {
+		k = 0
 	}
 	if k >= from && !sel.adapts() {
 		return 0, 0, -1

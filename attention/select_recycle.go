@@ -4,7 +4,7 @@ func init() {
 	selectors.add("recycle", func(a *args, _ Selector) (Selector, error) {
 		r := Recycle{a.budget(usualRecycle)}
 		return r, r.Reading.check()
-	}, "recycle(k=1,local=1,dense=64)", "recycle(share=0.5,local=1,dense=0,every=8)", "recycle(k=1,local=1,dense=0,every=4,from=150)", "recycle(k=2,local=1,dense=0,every=4,from=150,before=0)")
+	}, "recycle(k=1,local=1,dense=64)", "recycle(share=0.5,local=1,dense=0,every=8)", "recycle(k=1,local=1,dense=0,every=4,from=150)", "recycle(k=2,local=1,dense=0,every=4,from=150,blind)")
 }
 
 var usualRecycle = Budget{K: 32, Every: 16}

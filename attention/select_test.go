@@ -257,7 +257,7 @@ func TestSelectNotNumbers(t *testing.T) {
 			}
 			of := f.layer.Select[0].Budget()
 			first := 2 * Tile // row that knows the tile
-			if of.Before == 0 {
+			if of.Blind {
 				first = max(first, of.From+of.Every)
 			}
 			for i := first * 16; i < len(out); i++ {
@@ -272,21 +272,16 @@ func TestSelectNotNumbers(t *testing.T) {
 	}
 }
 
-// TestSelectBefore: rows before from read as those that choose before= tiles once in 64 rows, the others as if there were no from.
-func TestSelectBefore(t *testing.T) {
+// TestSelectBlind: blind rows before from read as those that choose nothing, the others as if there were no from.
+func TestSelectBlind(t *testing.T) {
 	const rows, from = 500, 300
 	run := func(arguments string) []float32 {
 		f := newFixture(t, "kv=q8_0 select=recycle(local=1,dense=0,"+arguments+")", Shape{Heads: 2, KVHeads: 1, Dim: 8}, rows, 1)
 		return f.sameEveryWay(t, 1)
 	}
-	late := run("k=3,every=4")
-	for _, before := range []int{0, 1} {
-		early := run(fmt.Sprintf("k=%d,every=64", before))
-		got := run(fmt.Sprintf("k=3,every=4,from=%d,before=%d", from, before))
-		want := append(early[:from*16:from*16], late[from*16:]...)
-		if err := sameBits(got, want); err != nil {
-			t.Errorf("before=%d: %v", before, err)
-		}
+	early, late := run("k=0,every=64"), run("k=3,every=4")
+	if err := sameBits(run(fmt.Sprintf("k=3,every=4,from=%d,blind", from)), append(early[:from*16:from*16], late[from*16:]...)); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -356,7 +351,7 @@ func TestSelectTexts(t *testing.T) {
 		"mean(share=0.25,every=16)": "mean(share=0.25,every=16)", "mass(k=9)": "mass(k=9)", "mass(p=0.5,least=0,share=1)": "mass(p=0.5,least=0)",
 		"mean(tau=0.5)": "mean(tau=0.5)", "mean(every=64,tau=0.5)": "mean(tau=0.5)", "mean(every=1,tau=0.5)": "mean(tau=0.5,every=1)",
 		"recycle(tau=0.5)": "recycle(tau=0.5)", "louis(tau=0.7,every=64)": "louis", "louis(tau=0,of=0)": "louis(of=0,tau=0)", "hip(beam=32)": "hip", "hip(beam=8,k=8)": "hip(beam=8,k=8)",
-		"recycle(every=4,from=1000)": "recycle(every=4,from=1000)", "recycle(every=4,from=1000,before=0)": "recycle(every=4,from=1000,before=0)", "recycle(from=0)": "recycle",
+		"recycle(every=4,from=1000)": "recycle(every=4,from=1000)", "recycle(every=4,from=1000,blind)": "recycle(every=4,from=1000,blind)", "recycle(from=0)": "recycle",
 		"recycle(every=16)": "recycle", "recycle(k=3,share=0.5,every=1)": "recycle(k=3,share=0.5,every=1)",
 	} {
 		p, err := ParsePlan("select="+text, 1)
@@ -374,7 +369,7 @@ func TestSelectTexts(t *testing.T) {
 			t.Errorf("select=all leaves %v (%v)", p.Layers[0].Select, err)
 		}
 	}
-	for _, text := range []string{"bounds(local=0)", "bounds(every=3)", "bounds(every=128)", "bounds(from=100)", "recycle(every=4,before=3)", "bounds(every=0,from=100)", "recycle(tau=0.5,from=100)", "mean(share=1.5)", "mass(p=2)", "mean(k=-1)", "clusters(of=0)", "clusters(of=17)", "louis(of=17)", "louis(tau=1.5)", "hip(beam=0)", "mean(of=2)", "all(k=1)"} {
+	for _, text := range []string{"bounds(local=0)", "bounds(every=3)", "bounds(every=128)", "bounds(from=100)", "recycle(every=4,blind)", "bounds(every=0,from=100)", "recycle(tau=0.5,from=100)", "mean(share=1.5)", "mass(p=2)", "mean(k=-1)", "clusters(of=0)", "clusters(of=17)", "louis(of=17)", "louis(tau=1.5)", "hip(beam=0)", "mean(of=2)", "all(k=1)"} {
 		if _, err := ParsePlan("select="+text, 1); !errors.As(err, new(*PlanError)) {
 			t.Errorf("%s: %v", text, err)
 		}

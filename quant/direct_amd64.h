@@ -46,11 +46,6 @@ GLOBL spread<>(SB), RODATA|NOPTR, $32
 DATA bitOf<>+0(SB)/8, $0x8040201008040201
 GLOBL bitOf<>(SB), RODATA|NOPTR, $8
 
-// The values of IQ4_NL.
-DATA tableIQ4_NL<>+0(SB)/8, $0xf6eaddcfbfad9881
-DATA tableIQ4_NL<>+8(SB)/8, $0x7159453526190d01
-GLOBL tableIQ4_NL<>(SB), RODATA|NOPTR, $16
-
 #define ARGS(shift) \
 	MOVQ y+0(FP), AX        \
 	MOVQ a+8(FP), DI        \
@@ -63,11 +58,17 @@ GLOBL tableIQ4_NL<>(SB), RODATA|NOPTR, $16
 	SHRQ $shift, CX         \
 	VXORPS Y12, Y12, Y12
 
-#define ADVANCE(size) \
-	ADDQ $size, SI \
-	ADDQ $size, DX \
-	ADDQ $32, DI   \
-	ADDQ $32, R10
+// The end of a kernel of blocks of 32: to the next ones, or the result.
+#define NEXT(size, loop) \
+	ADDQ $size, SI    \
+	ADDQ $size, DX    \
+	ADDQ $32, DI      \
+	ADDQ $32, R10     \
+	DECQ CX           \
+	JNZ  loop         \
+	VMOVUPS Y12, (AX) \
+	VZEROUPPER        \
+	RET
 
 // Y6 = the scales of 8 rows.
 #define SCALES \

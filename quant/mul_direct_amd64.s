@@ -89,12 +89,7 @@ loop:
 	SCALES
 	UNBIAS(off8)
 	PRODUCT
-	ADVANCE(18)
-	DECQ CX
-	JNZ loop
-	VMOVUPS Y12, (AX)
-	VZEROUPPER
-	RET
+	NEXT(18, loop)
 
 // func directQ4_1AVX2(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directQ4_1AVX2(SB), NOSPLIT, $0-48
@@ -109,12 +104,7 @@ loop:
 	VCVTDQ2PS Y0, Y0
 	PRODUCT
 	MINIMUM
-	ADVANCE(20)
-	DECQ CX
-	JNZ loop
-	VMOVUPS Y12, (AX)
-	VZEROUPPER
-	RET
+	NEXT(20, loop)
 
 // Adds 16 to the nibbles in Y4 and Y5 of rows r and r+4 where their masks have a bit.
 #define FIFTH(lanes, nibbles) \
@@ -161,12 +151,7 @@ loop:
 	SCALES
 	UNBIAS(off16)
 	PRODUCT
-	ADVANCE(22)
-	DECQ CX
-	JNZ loop
-	VMOVUPS Y12, (AX)
-	VZEROUPPER
-	RET
+	NEXT(22, loop)
 
 // func directQ5_1AVX2(y *float32, a *int8, cols int, meta *float32, w *byte, stride int)
 TEXT ·directQ5_1AVX2(SB), NOSPLIT, $0-48
@@ -182,12 +167,7 @@ loop:
 	VCVTDQ2PS Y0, Y0
 	PRODUCT
 	MINIMUM
-	ADVANCE(24)
-	DECQ CX
-	JNZ loop
-	VMOVUPS Y12, (AX)
-	VZEROUPPER
-	RET
+	NEXT(24, loop)
 
 // Eight 32-bit sums of a row of Q8_0: |w| times a with w's sign; 2·128·127 fits 16 bits.
 #define ROW8(row, sum) \
@@ -223,12 +203,7 @@ loop:
 	SCALES
 	VCVTDQ2PS Y0, Y0
 	PRODUCT
-	ADVANCE(34)
-	DECQ CX
-	JNZ loop
-	VMOVUPS Y12, (AX)
-	VZEROUPPER
-	RET
+	NEXT(34, loop)
 
 // Sums of products of two rows of IQ4_NL, whose values are the table Y13's: as ROW8, the low nibbles' and the high ones'.
 #define PAIRNL(row, row4, sum) \
@@ -254,7 +229,7 @@ TEXT ·directIQ4_NLAVX2(SB), NOSPLIT, $0-48
 	ARGS(5)
 	VPBROADCASTQ nibbles<>(SB), Y14
 	VMOVDQU ones<>(SB), Y15
-	VBROADCASTI128 tableIQ4_NL<>(SB), Y13
+	VBROADCASTI128 ·tableIQ4_NL(SB), Y13
 loop:
 	ACTIVATIONS
 	PAIRNL(2(SI), 2(DX), Y0)
@@ -267,9 +242,4 @@ loop:
 	SCALES
 	VCVTDQ2PS Y0, Y0
 	PRODUCT
-	ADVANCE(18)
-	DECQ CX
-	JNZ loop
-	VMOVUPS Y12, (AX)
-	VZEROUPPER
-	RET
+	NEXT(18, loop)

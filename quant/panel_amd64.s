@@ -20,11 +20,6 @@ GLOBL spread<>(SB), RODATA|NOPTR, $32
 DATA bitOf<>+0(SB)/8, $0x8040201008040201
 GLOBL bitOf<>(SB), RODATA|NOPTR, $8
 
-// The values of IQ4_NL.
-DATA tableIQ4_NL<>+0(SB)/8, $0xf6eaddcfbfad9881
-DATA tableIQ4_NL<>+8(SB)/8, $0x7159453526190d01
-GLOBL tableIQ4_NL<>(SB), RODATA|NOPTR, $16
-
 #define ARGS \
 	MOVQ q+0(FP), DI   \
 	MOVQ d+8(FP), R8   \
@@ -66,6 +61,16 @@ GLOBL tableIQ4_NL<>(SB), RODATA|NOPTR, $16
 	VMOVSS X2, (R8)       \
 	VEXTRACTPS $1, X2, (R9)
 
+// The end of an unpacker of blocks of 32: to the next one.
+#define NEXT(size, loop) \
+	ADDQ $size, SI \
+	ADDQ $32, DI   \
+	ADDQ $4, R8    \
+	DECQ CX        \
+	JNZ  loop      \
+	VZEROUPPER     \
+	RET
+
 // func unpackQ4_0AVX2(q *int8, d, m *float32, src *byte, blocks int)
 TEXT ·unpackQ4_0AVX2(SB), NOSPLIT, $0-40
 	ARGS
@@ -74,13 +79,7 @@ loop:
 	NIBBLES(2(SI))
 	VMOVDQU Y0, (DI)
 	SCALE1((SI))
-	ADDQ $18, SI
-	ADDQ $32, DI
-	ADDQ $4, R8
-	DECQ CX
-	JNZ loop
-	VZEROUPPER
-	RET
+	NEXT(18, loop)
 
 // func unpackQ4_1AVX2(q *int8, d, m *float32, src *byte, blocks int)
 TEXT ·unpackQ4_1AVX2(SB), NOSPLIT, $0-40
@@ -90,14 +89,8 @@ loop:
 	NIBBLES(4(SI))
 	VMOVDQU Y0, (DI)
 	SCALE2((SI))
-	ADDQ $20, SI
-	ADDQ $32, DI
-	ADDQ $4, R8
 	ADDQ $4, R9
-	DECQ CX
-	JNZ loop
-	VZEROUPPER
-	RET
+	NEXT(20, loop)
 
 // func unpackQ5_0AVX2(q *int8, d, m *float32, src *byte, blocks int)
 TEXT ·unpackQ5_0AVX2(SB), NOSPLIT, $0-40
@@ -109,13 +102,7 @@ loop:
 	FIFTH(2(SI))
 	VMOVDQU Y0, (DI)
 	SCALE1((SI))
-	ADDQ $22, SI
-	ADDQ $32, DI
-	ADDQ $4, R8
-	DECQ CX
-	JNZ loop
-	VZEROUPPER
-	RET
+	NEXT(22, loop)
 
 // func unpackQ5_1AVX2(q *int8, d, m *float32, src *byte, blocks int)
 TEXT ·unpackQ5_1AVX2(SB), NOSPLIT, $0-40
@@ -127,32 +114,20 @@ loop:
 	FIFTH(4(SI))
 	VMOVDQU Y0, (DI)
 	SCALE2((SI))
-	ADDQ $24, SI
-	ADDQ $32, DI
-	ADDQ $4, R8
 	ADDQ $4, R9
-	DECQ CX
-	JNZ loop
-	VZEROUPPER
-	RET
+	NEXT(24, loop)
 
 // func unpackIQ4_NLAVX2(q *int8, d, m *float32, src *byte, blocks int)
 TEXT ·unpackIQ4_NLAVX2(SB), NOSPLIT, $0-40
 	ARGS
 	VPBROADCASTQ nibbles<>(SB), Y15
-	VBROADCASTI128 tableIQ4_NL<>(SB), Y14
+	VBROADCASTI128 ·tableIQ4_NL(SB), Y14
 loop:
 	NIBBLES(2(SI))
 	VPSHUFB Y0, Y14, Y0
 	VMOVDQU Y0, (DI)
 	SCALE1((SI))
-	ADDQ $18, SI
-	ADDQ $32, DI
-	ADDQ $4, R8
-	DECQ CX
-	JNZ loop
-	VZEROUPPER
-	RET
+	NEXT(18, loop)
 
 // func unpackQ8_0AVX2(q *int8, d, m *float32, src *byte, blocks int)
 TEXT ·unpackQ8_0AVX2(SB), NOSPLIT, $0-40
@@ -161,13 +136,7 @@ loop:
 	VMOVDQU 2(SI), Y0
 	VMOVDQU Y0, (DI)
 	SCALE1((SI))
-	ADDQ $34, SI
-	ADDQ $32, DI
-	ADDQ $4, R8
-	DECQ CX
-	JNZ loop
-	VZEROUPPER
-	RET
+	NEXT(34, loop)
 
 // The head of a Q4_K or Q5_K block into 8 scales and 8 negated minima. Bytes j and j+4 hold 6 bits of groups 0 to 3; their
 // top bit pairs go above the nibbles of bytes 8 to 11 for groups 4 to 7. R14 is free: this is not an ABIInternal function.

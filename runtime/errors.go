@@ -21,13 +21,13 @@ var (
 	ErrPower      = errors.New("no such power profile")
 	ErrBases      = attention.ErrBases                             // a plan needs bases and has none, or Options.Bases has those of another shape
 	ErrOtherModel = layer.ErrOtherModel                            // Options.Bases has those of another model
-	ErrImage      = seq.ErrImage                                   // what LoadSession reads is no session, or a damaged one
+	ErrBadSession = seq.ErrImage                                   // what LoadSession reads is no session, or a damaged one
 	ErrCPU        = cpu.ErrLevel                                   // the environment's GODWIT_CPU names instructions that the machine does not have
 	ErrBLAS       = blas.ErrLibrary                                // the environment's GODWIT_BLAS names a library that cannot be loaded
 	ErrGroups     = attention.ErrGroups                            // a stream has more groups than the plan has room for
 	ErrSpill      = errors.New("the file of the session's caches") // could not be made, or grow: the disk may be full; see Options.Spill
-	// ErrOtherSession says that a session was saved with another plan, or other bases, than the model has that is to go on with it.
-	ErrOtherSession = errors.New("the session is of another plan")
+	// ErrOtherPlan says that a session was saved with another plan, or other bases, than the model has that is to go on with it.
+	ErrOtherPlan = errors.New("the session is of another plan")
 	// ErrMemory is matched by every *MemoryError.
 	ErrMemory = errors.New("the memory budget is too small")
 	// ErrContext is matched by every *ContextError.

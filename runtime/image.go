@@ -73,6 +73,11 @@ func (s *Session) Save(w io.Writer) error {
 func (s *Session) write(w io.Writer) error {
 	m, h := seq.ImageTo(w), s.head()
 	h.image(m)
+	return s.body(m)
+}
+
+// body writes what follows the head.
+func (s *Session) body(m *seq.Image) error {
 	seq.Numbers(m, s.tokens)
 	s.image(m)
 	return m.Err()
@@ -165,7 +170,7 @@ func (f *fold) image(m *seq.Image, tokens int) {
 
 // LoadSession makes the session that Save wrote. The model must be the same file, opened with the same plan and bases, with any number
 // of threads and any budget that has room for the session. coords is what SessionOptions.Coords was, nil if it was nil. Errors wrap
-// ErrImage for what is no image or damaged, ErrOtherModel, ErrOtherSession, and what NewSession's do.
+// ErrBadSession for what is no image or damaged, ErrOtherModel, ErrOtherPlan, and what NewSession's do.
 func (m *Model) LoadSession(r io.Reader, coords Coords) (*Session, error) {
 	s, err := m.load(r, coords)
 	if err != nil {
@@ -184,17 +189,17 @@ func (m *Model) load(r io.Reader, coords Coords) (*Session, error) {
 		return nil, fmt.Errorf("%w: it was saved with %.12s…, this is %.12s…", ErrOtherModel, h.model, own)
 	}
 	if own := m.Info.Plan.String(); h.plan != own {
-		return nil, fmt.Errorf("%w: it was saved with %q, the model has %q", ErrOtherSession, h.plan, own)
+		return nil, fmt.Errorf("%w: it was saved with %q, the model has %q", ErrOtherPlan, h.plan, own)
 	}
 	if h.bases != m.bases {
-		return nil, fmt.Errorf("%w: it was saved with other bases", ErrOtherSession)
+		return nil, fmt.Errorf("%w: it was saved with other bases", ErrOtherPlan)
 	}
 	s, err := m.NewSession(SessionOptions{Context: h.context, Chunk: h.chunk, Exact: h.exact, Coords: coords})
 	if err != nil {
 		return nil, err
 	}
 	if own := s.head(); own.coords != h.coords || own.chunk != h.chunk {
-		err = fmt.Errorf("%w: its tokens have coordinates: %v, here: %v; its chunks have %d tokens, here: %d", ErrOtherSession, h.coords, own.coords, h.chunk, own.chunk)
+		err = fmt.Errorf("%w: its tokens have coordinates: %v, here: %v; its chunks have %d tokens, here: %d", ErrOtherPlan, h.coords, own.coords, h.chunk, own.chunk)
 	} else {
 		err = s.read(im, h.tokens)
 	}
@@ -217,7 +222,7 @@ func (s *Session) read(m *seq.Image, tokens int) error {
 			return m.Err()
 		}
 		if err := s.known(s.tokens); err != nil {
-			return fmt.Errorf("%w: %w", ErrImage, err)
+			return fmt.Errorf("%w: %w", ErrBadSession, err)
 		}
 		s.image(m)
 		return m.Err()
@@ -239,14 +244,9 @@ func (s *Session) Fork() (*Session, error) {
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
-		w.CloseWithError(par.Guard(func() error { return s.write(w) }))
+		w.CloseWithError(par.Guard(func() error { return s.body(seq.ImageTo(w)) }))
 	}()
-	var h imageHead
-	m := seq.ImageFrom(r)
-	if h.image(m); m.Err() == nil {
-		err = t.read(m, h.tokens)
-	}
-	err = errors.Join(err, m.Err())
+	err = t.read(seq.ImageFrom(r), len(s.tokens))
 	r.CloseWithError(err)
 	<-written
 	if err != nil {

@@ -64,9 +64,8 @@ func TestSaveLoad(t *testing.T) {
 			continue
 		}
 		models := []*Model{imageModel(t, c.file, c.plan, Options{Threads: 1 + i%2})}
-		spill := models[0].Info.Plan.String() != "" && strings.Contains(c.plan, "layout=grow")
 		o := Options{Threads: 3 - i%2}
-		if spill {
+		if strings.Contains(c.plan, "layout=grow") {
 			o.Spill = t.TempDir()
 		}
 		models = append(models, imageModel(t, c.file, c.plan, o))
@@ -182,16 +181,19 @@ func TestLoadRefuses(t *testing.T) {
 			t.Errorf("%v, want %v", err, want)
 		}
 	}
-	load(imageModel(t, "llama", "kv=q8_0", Options{Threads: 1}), image, ErrOtherSession)
+	load(imageModel(t, "llama", "kv=q8_0", Options{Threads: 1}), image, ErrOtherPlan)
 	load(imageModel(t, "gemma3", "", Options{Threads: 1}), image, ErrOtherModel)
-	load(m, nil, ErrImage)
-	load(m, []byte("GGUF"), ErrImage)
+	based := imageModel(t, "llama", "", Options{Threads: 1})
+	based.bases = "others"
+	load(based, image, ErrOtherPlan)
+	load(m, nil, ErrBadSession)
+	load(m, []byte("GGUF"), ErrBadSession)
 	rng := rand.New(rand.NewPCG(1, 1))
 	for range 200 {
-		load(m, image[:rng.IntN(len(image))], ErrImage)
+		load(m, image[:rng.IntN(len(image))], ErrBadSession)
 		b := slices.Clone(image)
 		b[rng.IntN(len(b))] ^= 1 << rng.IntN(8)
-		load(m, b, ErrImage)
+		load(m, b, ErrBadSession)
 	}
 	if m.sessions != 0 || m.taken != 0 {
 		t.Errorf("%d sessions and %d bytes are held", m.sessions, m.taken)

@@ -87,7 +87,7 @@ func (s *Session) FeedSet(ctx context.Context, texts [][]int32, progress Progres
 	if s.fold != nil {
 		return fmt.Errorf("feed a set: fold=%s with texts that do not see each other: %w", s.m.fold.text, attention.ErrCompose)
 	}
-	if err := s.m.Info.Plan.Sets(); err != nil {
+	if err := s.m.Info.Plan.CheckSets(); err != nil {
 		return fmt.Errorf("feed a set: %w", err)
 	}
 	if len(texts) == 0 || slices.ContainsFunc(texts, func(t []int32) bool { return len(t) == 0 }) {

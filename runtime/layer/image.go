@@ -19,7 +19,6 @@ func (s *NetState) Image(m *seq.Image, maxLen int) {
 			return
 		}
 		if im.Image(m); m.Err() != nil {
-			m.Fail(m.Err())
 			return
 		}
 		if st.Len() != s.len {
