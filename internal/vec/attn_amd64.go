@@ -50,7 +50,10 @@ func mulAddF16SIMD(c, a []float32, b []uint16, m, k, n, lda, ldb, ldc int) {
 	case wide:
 		mulAddF16AVX512(&c[0], &a[0], &b[0], m, k, w, 4*lda, 2*ldb, 4*ldc)
 	default:
-		mulAddF16AVX2(&c[0], &a[0], &b[0], m, k, w, 4*lda, 2*ldb, 4*ldc)
+		// Each pass reads 16 or 32 columns of all rows, so the rows of all passes are to stay in the first cache.
+		for j, few := 0, max(1, 4096/ldb); j < k; j += few {
+			mulAddF16AVX2(&c[0], &a[j], &b[j*ldb], m, min(few, k-j), w, 4*lda, 2*ldb, 4*ldc)
+		}
 	}
 	for j := 0; j < k && w < n; j += narrowRows {
 		var narrow [narrowRows * lanes]float32

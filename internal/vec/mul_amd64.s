@@ -4,7 +4,7 @@
 // models have are one pass over b. For floats and halves b the frame is the same; FLOAT and HALF fetch a vector of b.
 //
 // DI, SI: the block's rows of c and a. DX: the columns' offset, in bytes of c. R10, R11: c's rows 0 and 3. AX, R12: a's rows 0
-// and 3. BX: the row of b. R8, R9: rows and columns left. R13, R14, R15: lda, ldb, ldc.
+// and 3. BX: the row of b. R9: columns left; rows left are in their argument. R13, R14, R15: lda, ldb, ldc. R8: what to ask for.
 
 #define FLOAT(at, y) VMOVUPS at(BX), y
 #define HALF(at, y) VCVTPH2PS (at/2)(BX), y
@@ -24,12 +24,23 @@
 	SHRQ $1, BX       \
 	ADDQ b+16(FP), BX
 
-// Halves are multiplied by few rows of c, so that their rate is the memory's: what is 16 KB ahead goes to the second cache.
-#define AHEAD 16384
-#define LINE PREFETCHT1 AHEAD(BX)
-#define LINES \
-	LINE \
-	PREFETCHT1 (AHEAD+64)(BX)
+// Halves are multiplied by few rows of c, so that their rate is the memory's: what is 16 KB ahead is asked for, in the order of memory,
+// whichever columns are being multiplied. What is asked for faster than the memory answers is forgotten, so it is asked for again
+// 8 KB ahead. Two threads with caches of 30 layers, Zen 3: 13 to 16 GB/s; 8 to 9 when the columns' own lines are asked for.
+#define ASK MOVQ b+16(FP), R8
+#define AHEAD(line) \
+	PREFETCHT0 (16384+line)(R8) \
+	PREFETCHT0 (8192+line)(R8)
+#define AHEAD2 \
+	AHEAD(0) \
+	ADDQ $32, R8
+#define AHEAD4 \
+	AHEAD(0) \
+	ADDQ $64, R8
+#define AHEAD8 \
+	AHEAD(0) \
+	AHEAD(64) \
+	ADDQ $128, R8
 #define NONE
 
 // op(row of c, row of a, results) for every row of a block of 16 columns.
@@ -145,9 +156,10 @@ loop:                      \
 	WIDE1(STORE4)
 
 // Leaves for end if fewer than count rows are left.
-#define STRIP(count, end) \
-	CMPQ R8, $count    \
+#define STRIP(count, ask, end) \
+	CMPQ m+24(FP), $count \
 	JLT end            \
+	ask                \
 	MOVQ n+40(FP), R9  \
 	XORQ DX, DX
 
@@ -160,49 +172,48 @@ loop:                      \
 	ADDQ AX, DI            \
 	IMUL3Q $count, R13, AX \
 	ADDQ AX, SI            \
-	SUBQ $count, R8
+	SUBQ $count, m+24(FP)
 
-#define PRODUCT(count, rows, b, get, add, line, lines) \
+#define PRODUCT(count, rows, b, get, add, ask, ahead2, ahead4, ahead8) \
 	MOVQ c+0(FP), DI     \
 	MOVQ a+8(FP), SI     \
-	MOVQ m+24(FP), R8    \
 	MOVQ lda+48(FP), R13 \
 	MOVQ ldb+56(FP), R14 \
 	MOVQ ldc+64(FP), R15 \
 many:                    \
-	STRIP(count, three)  \
+	STRIP(count, ask, three) \
 cols:                    \
-	BLOCK(rows, b, get, line, k) \
+	BLOCK(rows, b, get, ahead2, k) \
 	MOVE(64, 16)         \
 	JG cols              \
 	ENDSTRIP(count)      \
 	JMP many             \
 three:                   \
-	STRIP(3, row)        \
+	STRIP(3, ask, row)   \
 cols3:                   \
 	CMPQ R9, $32         \
 	JLT half3            \
-	TRIPLE(b, get, line, k3) \
+	TRIPLE(b, get, ahead4, k3) \
 	MOVE(128, 32)        \
 	JNZ cols3            \
 	JMP next3            \
 half3:                   \
-	BLOCK(ROWS3, b, get, line, h3) \
+	BLOCK(ROWS3, b, get, ahead2, h3) \
 next3:                   \
 	ENDSTRIP(3)          \
 	JMP three            \
 row:                     \
-	STRIP(1, done)       \
+	STRIP(1, ask, done)  \
 cols1:                   \
 	CMPQ R9, $64         \
 	JLT rest1            \
-	SINGLE(b, add, lines, k1) \
+	SINGLE(b, add, ahead8, k1) \
 	MOVE(256, 64)        \
 	JMP cols1            \
 rest1:                   \
 	TESTQ R9, R9         \
 	JLE next1            \
-	BLOCK(ROWS1, b, get, line, h1) \
+	BLOCK(ROWS1, b, get, ahead2, h1) \
 	MOVE(64, 16)         \
 	JMP rest1            \
 next1:                   \
@@ -214,8 +225,8 @@ done:                    \
 
 // func mulAddAVX2(c, a, b *float32, m, k, n, lda, ldb, ldc int)
 TEXT ·mulAddAVX2(SB), NOSPLIT, $0-72
-	PRODUCT(6, ROWS6, FLOATS, FLOAT, FLOATADD, NONE, NONE)
+	PRODUCT(6, ROWS6, FLOATS, FLOAT, FLOATADD, NONE, NONE, NONE, NONE)
 
 // func mulAddF16AVX2(c, a *float32, b *uint16, m, k, n, lda, ldb, ldc int)
 TEXT ·mulAddF16AVX2(SB), NOSPLIT, $0-72
-	PRODUCT(4, ROWS4, HALVES, HALF, HALFADD, LINE, LINES)
+	PRODUCT(4, ROWS4, HALVES, HALF, HALFADD, ASK, AHEAD2, AHEAD4, AHEAD8)
