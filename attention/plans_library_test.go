@@ -2,6 +2,8 @@ package attention
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -78,6 +80,41 @@ func TestNamedPlanErrors(t *testing.T) {
 		var e *PlanError
 		if !errors.As(err, &e) || e.Offset+1 != c.at || e.Err.Error() != c.want {
 			t.Errorf("%q:\ngot  %v\nwant character %d: %s", c.text, err, c.at, c.want)
+		}
+	}
+}
+
+// TestPlanFiles: the plans of docs/plans are edits of the models that they are for, whose parts compose.
+func TestPlanFiles(t *testing.T) {
+	smollm2 := Plan{Layers: make([]Layer, 30)}
+	for i := range smollm2.Layers {
+		smollm2.Layers[i] = Layer{Pos: Rope{Base: 1e5}}
+	}
+	for dir, model := range map[string]struct {
+		own Plan
+		sh  Shape
+	}{
+		"smollm2-135m": {smollm2, Shape{Heads: 9, KVHeads: 3, Dim: 64}},
+		"gemma3-270m":  {gemma(), Shape{Heads: 4, KVHeads: 1, Dim: 256}},
+	} {
+		files, err := filepath.Glob("../docs/plans/" + dir + "/*.plan")
+		if err != nil || len(files) == 0 {
+			t.Fatal(files, err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := model.own.Edit(string(text))
+			if err != nil {
+				t.Errorf("%s: %v", file, err)
+			}
+			for _, l := range p.Layers {
+				if err := l.Check(model.sh); err != nil {
+					t.Errorf("%s: %s: %v", file, l, err)
+				}
+			}
 		}
 	}
 }
