@@ -90,30 +90,41 @@ func TestPlanFiles(t *testing.T) {
 	for i := range smollm2.Layers {
 		smollm2.Layers[i] = Layer{Pos: Rope{Base: 1e5}}
 	}
-	for dir, model := range map[string]struct {
+	models := map[string]struct {
 		own Plan
 		sh  Shape
 	}{
 		"smollm2-135m": {smollm2, Shape{Heads: 9, KVHeads: 3, Dim: 64}},
 		"gemma3-270m":  {gemma(), Shape{Heads: 4, KVHeads: 1, Dim: 256}},
-	} {
-		files, err := filepath.Glob("../docs/plans/" + dir + "/*.plan")
-		if err != nil || len(files) == 0 {
-			t.Fatal(files, err)
+	}
+	files, err := filepath.Glob("../docs/plans/*/*.plan")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	doc, err := os.ReadFile("../docs/PLANS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		model, ok := models[filepath.Base(filepath.Dir(file))]
+		if !ok {
+			t.Errorf("%s: of a model that the test does not know", file)
+			continue
 		}
-		for _, file := range files {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			p, err := model.own.Edit(string(text))
-			if err != nil {
-				t.Errorf("%s: %v", file, err)
-			}
-			for _, l := range p.Layers {
-				if err := l.Check(model.sh); err != nil {
-					t.Errorf("%s: %s: %v", file, l, err)
-				}
+		if name := strings.TrimPrefix(filepath.ToSlash(file), "../docs/"); !strings.Contains(string(doc), "]("+name+")") {
+			t.Errorf("docs/PLANS.md does not tell of %s", name)
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := model.own.Edit(string(text))
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+		for _, l := range p.Layers {
+			if err := l.Check(model.sh); err != nil {
+				t.Errorf("%s: %s: %v", file, l, err)
 			}
 		}
 	}
