@@ -28,7 +28,12 @@ func (s *state) Image(m *seq.Image) {
 				return
 			}
 		}
-		seq.Numbers(m, mem)
+		switch {
+		case !m.Outline() || c.fold != nil: // a fold overwrites its tiles in the middle
+			seq.Numbers(m, mem)
+		case s.groups != nil:
+			m.StaysIn(func(add func([]byte)) { add(mem) })
+		}
 	}
 	seq.Numbers(m, s.places[:min(min(used, s.place.Slots())*Tile, len(s.places))])
 	if c.near != nil {
@@ -43,13 +48,72 @@ func (s *state) Image(m *seq.Image) {
 				return
 			}
 		}
-		seq.Numbers(m, s.index[:vectors])
+		if full := s.whole(panel) * c.panelSize() * 2; m.Outline() {
+			m.Stays(&s.indexSum, s.index[:full])
+			seq.Numbers(m, s.index[full:vectors])
+		} else {
+			seq.Numbers(m, s.index[:vectors])
+		}
 	}
 	for h := range s.choices {
 		s.choices[h].image(m, s.n, s.maxLen)
 	}
 	if s.kept != nil {
 		s.kept.image(m, s.n, s.place.Slots()*c.shape.KVHeads)
+	}
+	if m.Outline() && m.Err() == nil && c.fold == nil && s.groups == nil {
+		s.outline(m)
+	}
+}
+
+// whole is how many whole times so many tiles are complete.
+func (s *state) whole(tiles int) int { return s.n / (tiles * Tile) }
+
+// outline is what an outline has of tiles: of complete ones that are still needed their checksum, and of those that rows will be added to all.
+func (s *state) outline(m *seq.Image) {
+	c := s.core
+	front := 0 // tiles of the first shelf that are in its sum
+	if c.growing && s.kept == nil {
+		front = s.whole(block) * block
+		m.Stays(&s.sum, s.shelves[0].mem[:s.shelves[0].size(front, &c.coded)])
+	}
+	m.StaysIn(func(add func([]byte)) {
+		s.needed(front, func(t, h int, full bool) {
+			if full {
+				key, value := s.tile(t, h)
+				add(key)
+				add(value)
+			}
+		})
+	})
+	s.needed(front, func(t, h int, full bool) {
+		if !full {
+			key, value := s.tile(t, h)
+			seq.Numbers(m, key)
+			seq.Numbers(m, value)
+		}
+	})
+}
+
+// needed visits the tiles of all KV heads that have rows which are still needed, those of the first shelf from tile front on.
+func (s *state) needed(front int, visit func(t, head int, full bool)) {
+	for h, home := range s.core.homes {
+		sh := &s.shelves[home.shelf]
+		n := s.slot(s.n, h)
+		from := 0
+		if home.shelf == 0 {
+			from = front
+		}
+		kept, _ := sh.place.Held(0)
+		for t := from; t < min(kept, tiles(n)); t++ {
+			visit(t, h, (t+1)*Tile <= n)
+		}
+		if _, ring := sh.place.(ring); ring {
+			from = max(from, sh.needs(n)/Tile)
+		}
+		for t := max(from, kept); t < tiles(n); t++ {
+			visit(t, h, (t+1)*Tile <= n)
+		}
 	}
 }
 

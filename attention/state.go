@@ -30,6 +30,8 @@ type state struct {
 	step       seq.Step // the piece of a step in progress
 	kept       *kept    // nil: nothing is ever forgotten by a Keeper
 	groups     *grouped // nil: all rows are one sequence
+
+	sum, indexSum seq.Sum // of complete blocks of the first shelf, and of complete panels of index, for outlines
 }
 
 // NewState returns the empty cache of one session.
@@ -251,6 +253,10 @@ func (s *state) Bytes() int64 {
 func (s *state) Rewind(n int) error {
 	if n < 0 || n > s.n {
 		return fmt.Errorf("attention layer %d: rewind to row %d of %d", s.core.shape.Layer, n, s.n)
+	}
+	if s.core.growing && s.kept == nil {
+		s.sum.Cut(s.shelves[0].size(n/(block*Tile)*block, &s.core.coded))
+		s.indexSum.Cut(n / (panel * Tile) * s.core.panelSize() * 2)
 	}
 	if s.kept != nil {
 		if err := s.kept.rewind(n); err != nil {

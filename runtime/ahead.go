@@ -57,7 +57,11 @@ func (s *Session) advance(ctx context.Context, token int32, lookup, ask int) err
 	first := len(s.tokens)
 	a.look.saw(first, token)
 	if len(a.ids) > 0 && a.ids[0] == token {
-		if err := s.take(ctx); err != nil {
+		err := s.take(ctx)
+		if err == nil {
+			err = s.logged()
+		}
+		if err != nil {
 			return fmt.Errorf("feed: token 0 of 1: %w", err)
 		}
 		return nil
@@ -81,6 +85,9 @@ func (s *Session) advance(ctx context.Context, token int32, lookup, ask int) err
 	s.logits, s.fresh = a.rows[:vocab], true
 	s.stats.add(1, time.Since(start))
 	s.stats.DraftedTokens += n - 1
+	if err := s.logged(); err != nil {
+		return fmt.Errorf("feed: token 0 of 1: %w", err)
+	}
 	return nil
 }
 

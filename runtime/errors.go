@@ -28,6 +28,10 @@ var (
 	ErrSpill      = errors.New("the file of the session's caches") // could not be made, or grow: the disk may be full; see Options.Spill
 	// ErrOtherPlan says that a session was saved with another plan, or other bases, than the model has that is to go on with it.
 	ErrOtherPlan = errors.New("the session is of another plan")
+	// ErrSessionFile says that a session's file could not be made, read or written: the disk may be full. See Model.OpenSession.
+	ErrSessionFile = errors.New("the session's file")
+	// ErrSessionInUse says that another process, or another session of this one, has a session's file.
+	ErrSessionInUse = errors.New("the session's file is in use")
 	// ErrMemory is matched by every *MemoryError.
 	ErrMemory = errors.New("the memory budget is too small")
 	// ErrContext is matched by every *ContextError.

@@ -49,6 +49,12 @@ func (s *Session) Generate(ctx context.Context, chain *sample.Chain, g Generatio
 				return
 			}
 			chain.Accept(one[0])
+			if s.store != nil {
+				if err := s.Deliver(one[0], chain.State(nil)); err != nil {
+					yield(0, fmt.Errorf("generate: %w", err))
+					return
+				}
+			}
 			if !yield(one[0], nil) {
 				return
 			}

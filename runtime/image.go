@@ -185,14 +185,8 @@ func (m *Model) load(r io.Reader, coords Coords) (*Session, error) {
 	if h.image(im); im.Err() != nil {
 		return nil, im.Err()
 	}
-	if own := layer.Fingerprint(m.file); h.model != own {
-		return nil, fmt.Errorf("%w: it was saved with %.12s…, this is %.12s…", ErrOtherModel, h.model, own)
-	}
-	if own := m.Info.Plan.String(); h.plan != own {
-		return nil, fmt.Errorf("%w: it was saved with %q, the model has %q", ErrOtherPlan, h.plan, own)
-	}
-	if h.bases != m.bases {
-		return nil, fmt.Errorf("%w: it was saved with other bases", ErrOtherPlan)
+	if err := h.of(m); err != nil {
+		return nil, err
 	}
 	s, err := m.NewSession(SessionOptions{Context: h.context, Chunk: h.chunk, Exact: h.exact, Coords: coords})
 	if err != nil {

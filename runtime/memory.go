@@ -104,7 +104,7 @@ func mega(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 func (m *Model) Memory(o SessionOptions) (Memory, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.plan(o, m.taken)
+	return m.plan(o, m.taken, false)
 }
 
 // MaxContext returns the most tokens of a session in steps of at most chunk rows (0: one) that fits into the budget; without one, that is
@@ -112,18 +112,19 @@ func (m *Model) Memory(o SessionOptions) (Memory, error) {
 func (m *Model) MaxContext(chunk int, exact bool) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.longest(max(1, chunk), exact, m.taken)
+	return m.longest(max(1, chunk), exact, m.taken, false)
 }
 
 // plan chooses a session's chunk and rows. Of what is left beside steps of one row, rows of logits get a quarter, or what the largest
 // chunk leaves, and the chunk the rest; so with more memory neither becomes smaller.
-func (m *Model) plan(o SessionOptions, taken int64) (Memory, error) {
+func (m *Model) plan(o SessionOptions, taken int64, file bool) (Memory, error) {
 	env, err := m.env(o)
 	if err != nil {
 		return Memory{}, err
 	}
 	rows := max(1, min(env.MaxChunk, eachFloats/m.Info.Vocab))
 	z := m.sizer(env.MaxLen, o.Exact)
+	z.file = file
 	if m.budget == 0 {
 		held, pass := m.rows(env.MaxLen, env.MaxChunk)
 		if _, err := m.net.Bytes(&seq.Env{MaxLen: held, MaxChunk: pass}); err != nil {
@@ -134,7 +135,7 @@ func (m *Model) plan(o SessionOptions, taken int64) (Memory, error) {
 	least := z.memory(1, 1)
 	spare := m.budget - taken - least.Total()
 	if spare < 0 {
-		return Memory{}, &MemoryError{Budget: m.budget, Taken: taken, Least: least, MaxContext: m.longest(1, o.Exact, taken)}
+		return Memory{}, &MemoryError{Budget: m.budget, Taken: taken, Least: least, MaxContext: m.longest(1, o.Exact, taken, file)}
 	}
 	row, whole := 2*z.logits(1), z.memory(env.MaxChunk, 1)
 	share := min(int64(rows-1)*row, max(spare/4, spare-(whole.Total()-least.Total())))
@@ -147,12 +148,14 @@ func (m *Model) plan(o SessionOptions, taken int64) (Memory, error) {
 }
 
 // longest returns the most tokens that fit in steps of chunk rows.
-func (m *Model) longest(chunk int, exact bool, taken int64) int {
+func (m *Model) longest(chunk int, exact bool, taken int64, file bool) int {
 	if m.budget == 0 {
 		return MaxContext
 	}
 	return sort.Search(MaxContext, func(i int) bool {
-		p := m.sizer(i+1, exact).memory(min(chunk, i+1), 1)
+		z := m.sizer(i+1, exact)
+		z.file = file
+		p := z.memory(min(chunk, i+1), 1)
 		return p.Total() > m.budget-taken
 	})
 }
@@ -160,7 +163,8 @@ func (m *Model) longest(chunk int, exact bool, taken int64) int {
 // sizer computes the parts of sessions of one length.
 type sizer struct {
 	m      *Model
-	tokens int // the session's length
+	tokens int  // the session's length
+	file   bool // all caches are in its file
 	at     seq.StepSize
 	small  [slim + 1]int64 // scratch of steps of up to so many rows; 0: not computed
 }
@@ -207,7 +211,11 @@ func (z *sizer) memory(chunk, rows int) Memory {
 	p := Memory{Context: z.tokens, Chunk: chunk, Rows: rows, Mapped: z.m.FileBytes(), Logits: z.logits(rows + 1), Text: z.m.textBytes(),
 		Scratch: paged(z.scratch(pass)), Workers: int64(z.at.Workers) * perThread}
 	p.KV = z.m.kv(z.at.MaxLen, pass)
-	for _, g := range p.KV {
+	for i := range p.KV {
+		g := &p.KV[i]
+		if z.file {
+			g.Spill, g.Bytes = g.Spill+g.Bytes, 0
+		}
 		p.Spill += g.Spill
 	}
 	z.at.N = pass

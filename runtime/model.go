@@ -195,7 +195,7 @@ func build(files []*mmap.File, o Options) (m *Model, err error) {
 		m.heap += m.FileBytes()
 	}
 	m.pool = par.NewPool(threads)
-	if _, err := m.plan(SessionOptions{Context: 1}, 0); err != nil {
+	if _, err := m.plan(SessionOptions{Context: 1}, 0, false); err != nil {
 		m.pool.Close()
 		return nil, err
 	}
@@ -233,13 +233,13 @@ func (m *Model) Close() error {
 }
 
 // acquire plans one more open session, and counts it.
-func (m *Model) acquire(o SessionOptions) (Memory, error) {
+func (m *Model) acquire(o SessionOptions, file bool) (Memory, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
 		return Memory{}, fmt.Errorf("model %w", ErrClosed)
 	}
-	p, err := m.plan(o, m.taken)
+	p, err := m.plan(o, m.taken, file)
 	if err == nil {
 		m.sessions++
 		m.taken += p.session()

@@ -42,6 +42,7 @@ type Session struct {
 	plan  Memory
 	pages []*mmap.Block
 	spill *spill // nil: all is in memory
+	store *store // nil: the session is in no file that stays
 	exact bool
 
 	step     seq.Step  // of the pass in progress; here, so that a pass allocates nothing
@@ -61,9 +62,18 @@ type Session struct {
 
 // NewSession starts an empty session.
 func (m *Model) NewSession(o SessionOptions) (*Session, error) {
-	p, err := m.acquire(o)
+	s, err := m.newSession(o, nil)
 	if err != nil {
 		return nil, fmt.Errorf("new session: %w", err)
+	}
+	return s, nil
+}
+
+// newSession makes a session, in the file that store makes for it if that is not nil.
+func (m *Model) newSession(o SessionOptions, store func(*Session) error) (*Session, error) {
+	p, err := m.acquire(o, store != nil)
+	if err != nil {
+		return nil, err
 	}
 	held, pass := m.rows(p.Context, p.Chunk)
 	s := &Session{m: m, plan: p, env: seq.Env{MaxLen: held, MaxChunk: pass}, exact: o.Exact,
@@ -71,7 +81,12 @@ func (m *Model) NewSession(o SessionOptions) (*Session, error) {
 	s.env.Alloc = s.alloc
 	s.newFold()
 	s.newCoords(o.Coords)
-	err = s.newSpill()
+	if store == nil {
+		err = s.newSpill()
+	} else if err = store(s); err == nil {
+		s.useSpill(s.store.mem)
+		s.env.Alloc = s.store.alloc
+	}
 	if m.net.NeedsSurprise() {
 		s.newSurprise()
 	}
@@ -86,7 +101,7 @@ func (m *Model) NewSession(o SessionOptions) (*Session, error) {
 	if err != nil {
 		s.free()
 		m.release(s.plan)
-		return nil, fmt.Errorf("new session: %w", err)
+		return nil, err
 	}
 	return s, nil
 }
@@ -128,18 +143,25 @@ func (s *Session) free() {
 	for _, b := range s.pages {
 		b.Free()
 	}
+	if s.store != nil {
+		s.store.block.Free() // and the file's lock with it
+	}
 	s.pages, s.state, s.mem = nil, nil, seq.Arena{}
 }
 
-// Close frees the session's memory.
+// Close frees the session's memory. Its file, if it has one, is left such that OpenSession has nothing to compute.
 func (s *Session) Close() error {
 	if err := s.enter(); err != nil {
 		return fmt.Errorf("close session: %w", err)
 	}
 	defer s.mu.Unlock()
+	err := s.seal()
 	s.closed = true
 	s.free()
 	s.m.release(s.plan)
+	if err != nil {
+		return fmt.Errorf("close session: %w", err)
+	}
 	return nil
 }
 
@@ -239,6 +261,9 @@ func (s *Session) feed(ctx context.Context, tokens []int32, progress Progress) e
 		}
 		s.fresh = last
 		done += n
+		if err := s.logged(); err != nil {
+			return fmt.Errorf("token %d of %d: %w", done, len(tokens), err)
+		}
 		if progress != nil {
 			progress(done, len(tokens))
 		}
@@ -249,6 +274,9 @@ func (s *Session) feed(ctx context.Context, tokens []int32, progress Progress) e
 
 // pass runs the network over one chunk. After an error the session is as before, but its logits are gone.
 func (s *Session) pass(ctx context.Context, chunk []int32, want []int, logits []float32) error {
+	if err := s.room(len(chunk)); err != nil {
+		return err
+	}
 	s.fresh = false
 	if s.fold != nil {
 		if err := s.turn(ctx); err != nil {
@@ -323,12 +351,22 @@ func (s *Session) Rewind(ctx context.Context, n int, progress Progress) error {
 	if m := s.whole(n); m != n {
 		return fmt.Errorf("rewind: token %d is inside a set of texts, which begins at %d", n, m)
 	}
-	return s.rewind(ctx, n, progress)
+	if err := s.rewind(ctx, n, progress); err != nil {
+		return err
+	}
+	if err := s.logged(); err != nil {
+		return fmt.Errorf("rewind: %w", err)
+	}
+	return nil
 }
 
 func (s *Session) rewind(ctx context.Context, n int, progress Progress) error {
 	if n == len(s.tokens) {
 		return nil
+	}
+	if s.store != nil {
+		s.store.again = n
+		defer func() { s.store.again = 0 }()
 	}
 	if s.surprise.want != nil && n > 0 { // the logits after the last token are needed, so that it is computed again
 		s.cutSets(n)
@@ -409,6 +447,9 @@ func (s *Session) Each(ctx context.Context, tokens []int32, visit func(i int, lo
 		}
 		copy(s.logits, logits[(n-1)*vocab:n*vocab])
 		s.fresh = true
+		if err := s.logged(); err != nil {
+			return fmt.Errorf("feed: token %d of %d: %w", done, len(tokens), err)
+		}
 	}
 	s.stats.add(len(tokens), time.Since(start))
 	return nil
@@ -455,7 +496,7 @@ func (s *Session) Sync(ctx context.Context, tokens []int32, progress Progress) (
 		return kept, fmt.Errorf("sync: %w", err)
 	}
 	if kept == len(tokens) {
-		return kept, nil
+		return kept, s.logged()
 	}
 	if err := s.feed(ctx, tokens[kept:], progress); err != nil {
 		return kept, fmt.Errorf("sync: %w", err)

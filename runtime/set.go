@@ -135,7 +135,7 @@ func (s *Session) feedTexts(ctx context.Context, texts [][]int32, progress Progr
 		}
 	}
 	s.stats.add(len(all), time.Since(start))
-	return nil
+	return s.logged()
 }
 
 func hashIDs(ids []int32) uint64 {

@@ -3,6 +3,7 @@ package runtime
 import (
 	"fmt"
 	"math"
+	"os"
 
 	"github.com/godwit-ai/godwit/mmap"
 	"github.com/godwit-ai/godwit/seq"
@@ -15,6 +16,8 @@ type spill struct {
 	room    int64 // bytes that the process may have mapped between layers: what the budget has left when the session begins
 	mapped  int64 // that it has at most
 	written int64
+	unit    int  // parts begin at multiples of it
+	filled  bool // the parts that are handed out are those of a file that was written before: the disk has room for what is reserved
 
 	faults int64 // of the process, before the pass
 	cold   int   // passes for which reading is still taken to wait
@@ -49,21 +52,26 @@ func (s *Session) newSpill() error {
 		return fmt.Errorf("%w: %w", ErrSpill, err)
 	}
 	s.pages = append(s.pages, b)
-	s.spill = &spill{block: b, room: math.MaxInt64}
+	s.useSpill(&spill{block: b, unit: os.Getpagesize()})
+	return nil
+}
+
+// useSpill makes p what the session's layers have their parts from.
+func (s *Session) useSpill(p *spill) {
+	s.spill, p.room = p, math.MaxInt64
 	if s.m.budget > 0 {
 		s.m.mu.Lock()
 		others := s.m.taken - s.plan.session()
 		s.m.mu.Unlock()
-		s.spill.room = max(0, s.m.budget-s.plan.Total()-others)
+		p.room = max(0, s.m.budget-s.plan.Total()-others)
 	}
-	s.env.Spill = s.spill.part
-	return nil
+	s.env.Spill = p.part
 }
 
 // part hands out the next n bytes.
 func (s *spill) part(n int) ([]byte, seq.Spill, error) {
 	p := &part{spill: s, off: s.cut}
-	s.cut += int(paged(int64(n)))
+	s.cut += (n + s.unit - 1) / s.unit * s.unit
 	if s.cut > len(s.block.Bytes()) {
 		return nil, nil, fmt.Errorf("%w: %d bytes are more than were planned", ErrSpill, n)
 	}
@@ -73,6 +81,10 @@ func (s *spill) part(n int) ([]byte, seq.Spill, error) {
 // Reserve implements seq.Spill.
 func (p *part) Reserve(n int) error {
 	if n <= p.reserved {
+		return nil
+	}
+	if p.filled {
+		p.reserved = n
 		return nil
 	}
 	if err := p.block.Reserve(p.off+p.reserved, n-p.reserved); err != nil {

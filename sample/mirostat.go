@@ -29,6 +29,8 @@ func init() {
 // cut; here it comes after those that have parameters.
 type mirostat struct{ tau, eta, mu float64 }
 
+func (s *mirostat) number() *float64 { return &s.mu }
+
 func (s *mirostat) reset() { s.mu = 2 * s.tau }
 
 func (s *mirostat) apply(c *candidates) {

@@ -23,12 +23,16 @@ type Imager interface {
 }
 
 // Image is a way to write or to read numbers, little end first, with a checksum of all so far. After an error it does nothing.
+//
+// An outline is the image of a state whose memory stays, in a file that is mapped again: of what lies there and is not changed any more it
+// has the checksum, and of all else the numbers. Reading one says whether the memory is that of the state.
 type Image struct {
-	w   io.Writer // nil: it reads
-	r   io.Reader
-	sum hash.Hash32
-	err error
-	buf [8]byte
+	w       io.Writer // nil: it reads
+	r       io.Reader
+	outline bool
+	sum     hash.Hash32
+	err     error
+	buf     [8]byte
 }
 
 // castagnoli is the polynomial that CPUs have instructions for.
@@ -39,6 +43,67 @@ func ImageTo(w io.Writer) *Image { return &Image{w: w, sum: crc32.New(castagnoli
 
 // ImageFrom reads from r.
 func ImageFrom(r io.Reader) *Image { return &Image{r: r, sum: crc32.New(castagnoli)} }
+
+// OutlineTo writes an outline to w.
+func OutlineTo(w io.Writer) *Image { return &Image{w: w, sum: crc32.New(castagnoli), outline: true} }
+
+// OutlineFrom reads an outline from r.
+func OutlineFrom(r io.Reader) *Image {
+	return &Image{r: r, sum: crc32.New(castagnoli), outline: true}
+}
+
+// Outline reports whether the image is an outline.
+func (m *Image) Outline() bool { return m.outline }
+
+// Sum is the checksum of the front of a piece of memory that stays: of as many bytes as do not change any more.
+type Sum struct {
+	n   int
+	sum uint32
+}
+
+// Cut takes note that from byte n on the memory may change.
+func (s *Sum) Cut(n int) {
+	if n < s.n {
+		*s = Sum{}
+	}
+}
+
+// Add makes s the checksum of what it was and of b behind it.
+func (s *Sum) Add(b []byte) { s.n, s.sum = s.n+len(b), crc32.Update(s.sum, castagnoli, b) }
+
+// Stays is, in an outline, memory that has in it what the state needs: its checksum, for which s knows the one of its front.
+func (m *Image) Stays(s *Sum, b []byte) {
+	if m.err != nil {
+		return
+	}
+	if m.Reads() {
+		*s = Sum{}
+	}
+	s.Cut(len(b))
+	s.Add(b[s.n:])
+	m.sumIs(s)
+}
+
+// Value is the checksum.
+func (s *Sum) Value() uint32 { return s.sum }
+
+// sumIs is a checksum that must be what it was.
+func (m *Image) sumIs(s *Sum) {
+	n := int64(s.sum)
+	if m.Int64(&n); m.err == nil && n != int64(s.sum) {
+		m.Bad("memory of it is damaged")
+	}
+}
+
+// StaysIn is Stays for memory in pieces, which gives them to add one by one.
+func (m *Image) StaysIn(pieces func(add func(b []byte))) {
+	if m.err != nil {
+		return
+	}
+	var s Sum
+	pieces(s.Add)
+	m.sumIs(&s)
+}
 
 // Reads reports whether the image is read.
 func (m *Image) Reads() bool { return m.r != nil }

@@ -1,0 +1,322 @@
+package runtime
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// storeModel is the file of a plan's model, and the rule of its coordinates.
+func storeModel(t testing.TB, file, plan string) (path string, rule Coords) {
+	if strings.Contains(plan, "group=") {
+		rule = lines
+	}
+	if file == "gist" || file == "rmt" {
+		return foldFile(t, file), rule
+	}
+	return tinyFile(t, file), rule
+}
+
+// storeWant is a text and the hashes of the logits after each of its tokens.
+func storeWant(t *testing.T, m *Model, rule Coords) (ids []int32, want []string) {
+	ids = foldText(m, 400)
+	whole, err := m.NewSession(SessionOptions{Context: 400, Coords: rule})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer whole.Close()
+	return ids, hashes(t, whole, ids)
+}
+
+// TestOpenSession: sessions in files that are closed and opened again, go back and on, have the logits of reading the text once, and
+// nothing is computed again when they are opened.
+func TestOpenSession(t *testing.T) {
+	ctx := context.Background()
+	for i, c := range imagePlans {
+		if testing.Short() && i%3 != 0 {
+			continue
+		}
+		path, rule := storeModel(t, c.file, c.plan)
+		m := tinyModel(t, path, Options{Plan: c.plan, Threads: 2})
+		ids, want := storeWant(t, m, rule)
+		file := filepath.Join(t.TempDir(), "s.godwit")
+		o := SessionOptions{Context: 400, Chunk: 50, Coords: rule}
+		rng := rand.New(rand.NewPCG(uint64(i), 9))
+		at := 0
+		for round := 0; at < len(ids); round++ {
+			s, r, err := m.OpenSession(ctx, file, o, nil)
+			if err != nil {
+				t.Fatalf("%s, round %d: %v", c.plan, round, err)
+			}
+			if r.New != (round == 0) || r.Tokens != at || r.Recomputed != 0 || r.Lost != 0 || !slices.Equal(s.Tokens(), ids[:at]) {
+				t.Fatalf("%s, round %d, %d tokens: %+v", c.plan, round, at, r)
+			}
+			if at > 0 {
+				if got := s.Stats().LogitsHash; got != want[at-1] {
+					t.Fatalf("%s, round %d: other logits after %d tokens, as opened", c.plan, round, at)
+				}
+			}
+			for range rng.IntN(4) {
+				if rng.IntN(4) == 0 {
+					if err := s.Rewind(ctx, max(0, s.Len()-rng.IntN(90)), nil); err != nil {
+						t.Fatalf("%s: %v", c.plan, err)
+					}
+				}
+				n := min(s.Len()+1+rng.IntN(70), len(ids))
+				if n == s.Len() {
+					break
+				}
+				if err := s.Feed(ctx, ids[s.Len():n], nil); err != nil {
+					t.Fatalf("%s: %v", c.plan, err)
+				}
+				if got := s.Stats().LogitsHash; got != want[n-1] {
+					t.Fatalf("%s, round %d: other logits after %d tokens", c.plan, round, n)
+				}
+			}
+			if s.fresh { // as after a Feed
+				at = s.Len()
+			} else if at = s.Len(); at > 0 {
+				if err := s.Rewind(ctx, at-1, nil); err != nil {
+					t.Fatal(err)
+				}
+				if err := s.Feed(ctx, ids[at-1:at], nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// killPlans are what processes are killed with.
+var killPlans = []int{0, 1, 2, 5, 7, 8, 13, 14}
+
+// TestKill: processes that are killed at random moments, while they feed, go back, commit, close and open, leave files from which the
+// session goes on, with nothing lost of what was told to be done, and the bits of reading the text once.
+func TestKill(t *testing.T) {
+	kills := 4
+	if testing.Short() {
+		kills = 1
+	}
+	killed(t, kills)
+}
+
+func killed(t *testing.T, kills int) {
+	ctx := context.Background()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, reused := 0, 0
+	for _, i := range killPlans {
+		c := imagePlans[i]
+		path, rule := storeModel(t, c.file, c.plan)
+		m := tinyModel(t, path, Options{Plan: c.plan, Threads: 1})
+		ids, want := storeWant(t, m, rule)
+		file := filepath.Join(t.TempDir(), "s.godwit")
+		for k := range kills {
+			cmd := exec.Command(self, "-test.run=^TestKillChild$", "-test.v")
+			cmd.Env = append(os.Environ(), "GODWIT_KILL="+strings.Join([]string{path, file, strconv.Itoa(i), strconv.Itoa(k)}, "\n"))
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			// The child tells what it has done, or that it begins to go back to a token.
+			least, lines := 0, make(chan int, 1<<16)
+			begun := make(chan bool, 1)
+			go func() {
+				in := bufio.NewScanner(out)
+				for in.Scan() {
+					if n, err := strconv.Atoi(strings.TrimPrefix(in.Text(), "at ")); err == nil {
+						lines <- n
+						select {
+						case begun <- true:
+						default:
+						}
+					}
+				}
+				close(lines)
+			}()
+			select {
+			case <-begun:
+			case <-time.After(time.Minute):
+				t.Fatal("the process does nothing")
+			}
+			time.Sleep(time.Duration(rand.IntN(60000)) * time.Microsecond)
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			cmd.Wait()
+			for n := range lines {
+				least = n
+			}
+			s, r, err := m.OpenSession(ctx, file, SessionOptions{Coords: rule}, nil)
+			if err != nil {
+				t.Fatalf("%s, kill %d: %v", c.plan, k, err)
+			}
+			n := s.Len()
+			if n < least || r.Lost > 0 || !slices.Equal(s.Tokens(), ids[:n]) {
+				t.Fatalf("%s, kill %d: %d tokens of at least %d, %+v", c.plan, k, n, least, r)
+			}
+			again, reused = again+r.Recomputed, reused+r.Reused
+			if n == len(ids) {
+				if err := s.Rewind(ctx, n/2, nil); err != nil {
+					t.Fatal(err)
+				}
+				n = s.Len()
+			}
+			if err := s.Feed(ctx, ids[n:n+1], nil); err != nil {
+				t.Fatal(err)
+			}
+			if got := s.Stats().LogitsHash; got != want[n] {
+				t.Fatalf("%s, kill %d: other logits after %d tokens (%+v)", c.plan, k, n+1, r)
+			}
+			if k%2 == 0 {
+				err = s.Close()
+			} else {
+				err = s.abandon() // as if killed here
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	t.Logf("%d tokens were there, %d were computed again", reused, again)
+}
+
+// TestKillChild is the process that TestKill kills; by itself it does nothing.
+func TestKillChild(t *testing.T) {
+	args := strings.Split(os.Getenv("GODWIT_KILL"), "\n")
+	if len(args) != 4 {
+		return
+	}
+	i, _ := strconv.Atoi(args[2])
+	seed, _ := strconv.Atoi(args[3])
+	c := imagePlans[i]
+	var rule Coords
+	if strings.Contains(c.plan, "group=") {
+		rule = lines
+	}
+	m := tinyModel(t, args[0], Options{Plan: c.plan, Threads: 2})
+	ids := foldText(m, 400)
+	ctx := context.Background()
+	rng := rand.New(rand.NewPCG(uint64(seed), 77))
+	o := SessionOptions{Context: 400, Chunk: 50, Coords: rule}
+	s, _, err := m.OpenSession(ctx, args[1], o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		switch n := s.Len(); rng.IntN(12) {
+		case 0:
+			err = s.Commit()
+		case 1:
+			err = s.Close()
+			if err == nil {
+				s, _, err = m.OpenSession(ctx, args[1], o, nil)
+			}
+		case 2:
+			to := max(0, n-rng.IntN(90))
+			fmt.Println("at", to)
+			err = s.Rewind(ctx, to, nil)
+		case 3:
+			if n < len(ids) {
+				if err = s.Deliver(ids[n], []byte("state")); err == nil {
+					fmt.Println("at", n+1)
+					err = s.Feed(ctx, ids[n:n+1], nil)
+				}
+			}
+		default:
+			to := min(n+1+rng.IntN(70)*rng.IntN(2), len(ids))
+			if n == len(ids) {
+				to = 10
+				fmt.Println("at", to)
+				err = s.Rewind(ctx, to, nil)
+			} else {
+				err = s.Feed(ctx, ids[n:to], nil)
+			}
+			if err == nil {
+				fmt.Println("at", to)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestOpenSessionErrors: what is no session's file, or another model's, is told, and left alone.
+func TestOpenSessionErrors(t *testing.T) {
+	ctx := context.Background()
+	path := tinyFile(t, "llama")
+	m := tinyModel(t, path, Options{Threads: 1})
+	file := filepath.Join(t.TempDir(), "s.godwit")
+	s, _, err := m.OpenSession(ctx, file, SessionOptions{Context: 300}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Feed(ctx, foldText(m, 150), nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := m.OpenSession(ctx, file, SessionOptions{}, nil); !errors.Is(err, ErrSessionInUse) {
+		t.Errorf("opened twice: %v", err)
+	}
+	if err := s.SetNote([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		m    *Model
+		o    SessionOptions
+		want error
+	}{
+		{"another plan", tinyModel(t, path, Options{Threads: 1, Plan: "kv=q8_0"}), SessionOptions{}, ErrOtherPlan},
+		{"another model", tinyModel(t, tinyFile(t, "qwen3"), Options{Threads: 1}), SessionOptions{}, ErrOtherModel},
+		{"another context", m, SessionOptions{Context: 200}, ErrOtherPlan},
+	} {
+		if _, _, err := c.m.OpenSession(ctx, file, c.o, nil); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	if after, err := os.ReadFile(file); err != nil || !slices.Equal(before, after) {
+		t.Errorf("the file changed (%v)", err)
+	}
+	for name, text := range map[string]string{"empty": "", "text": strings.Repeat("not a session ", 100)} {
+		other := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(other, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := m.OpenSession(ctx, other, SessionOptions{}, nil); !errors.Is(err, ErrBadSession) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	s, r, err := m.OpenSession(ctx, file, SessionOptions{}, nil)
+	if err != nil || r.Tokens != 150 || string(s.Note()) != "hello" {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
