@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/godwit-ai/godwit/runtime"
@@ -21,7 +22,16 @@ type Generation struct {
 	Stop      []string // texts that end the generation; they are not part of the output
 	IgnoreEnd bool     // go on after the model's end-of-text tokens
 	Top       int      // with each token, the Top most probable ones before any sampling
+	Resume    *Resume  // go on with a generation that was cut off; nil: a new one
 	Lookup    int      // most tokens drafted per step from repetitions in the stream, up to MaxLookup; 0: none. The output is the same.
+}
+
+// Resume says where a generation stands that was cut off with the process, in a session that OpenSession opened. The tokens that it had handed out
+// are yielded again first, without computing anything, and then those that it would have gone on with. Sampling must be what it was, and Max
+// counts from the beginning.
+type Resume struct {
+	From  int    // how many tokens the session had before the generation
+	State []byte // Reopened.State
 }
 
 // MaxLookup is the most that Generation.Lookup may be.
@@ -45,6 +55,19 @@ func (s *Session) Generate(ctx context.Context, g Generation) iter.Seq2[Token, e
 			return
 		}
 		chain.Prime(s.Tokens()) // penalties look back at the prompt too
+		var made []int32
+		if r := g.Resume; r != nil {
+			if r.From < 0 || r.From > s.Len() {
+				yield(Token{}, fmt.Errorf("generate: a generation that began at token %d of %d", r.From, s.Len()))
+				return
+			}
+			if made = slices.Clone(s.Tokens()[r.From:]); len(made) > 0 {
+				if err := chain.SetState(r.State); err != nil {
+					yield(Token{}, fmt.Errorf("generate: %w", err))
+					return
+				}
+			}
+		}
 		out := output{stop: g.Stop}
 		isEnd := func(int32) bool { return false }
 		if tok, err := s.m.Tokenizer(); err == nil {
@@ -64,11 +87,7 @@ func (s *Session) Generate(ctx context.Context, g Generation) iter.Seq2[Token, e
 			}
 		}
 		n := 0
-		for id, err := range s.rt.Generate(ctx, chain, runtime.Generation{Max: limit, Observe: observe, Lookup: g.Lookup}) {
-			if err != nil {
-				yield(Token{Text: out.flush()}, err)
-				return
-			}
+		one := func(id int32) bool {
 			n++
 			t := Token{ID: id, Top: top}
 			err := s.m.rt.Guard(func() error {
@@ -84,9 +103,25 @@ func (s *Session) Generate(ctx context.Context, g Generation) iter.Seq2[Token, e
 			})
 			if err != nil {
 				yield(Token{Text: out.flush()}, fmt.Errorf("generate: text of token %d: %w", id, err))
+				return false
+			}
+			return yield(t, nil) && !t.End
+		}
+		for _, id := range made {
+			if !one(id) || n == limit {
 				return
 			}
-			if !yield(t, nil) || t.End {
+		}
+		rest := limit
+		if limit > 0 {
+			rest -= len(made)
+		}
+		for id, err := range s.rt.Generate(ctx, chain, runtime.Generation{Max: rest, Observe: observe, Lookup: g.Lookup}) {
+			if err != nil {
+				yield(Token{Text: out.flush()}, err)
+				return
+			}
+			if !one(id) {
 				return
 			}
 		}

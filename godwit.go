@@ -32,9 +32,11 @@ var (
 	ErrSpill      = runtime.ErrSpill      // the file of Options.Spill could not be made, or the disk is full
 	ErrBadSession = runtime.ErrBadSession // what LoadSession reads is no session, or a damaged one
 	// ErrOtherPlan says that a session was saved with another plan, or other bases, than the model has.
-	ErrOtherPlan   = runtime.ErrOtherPlan
-	ErrNoTokenizer = errors.New("the model file has no tokenizer: feed token ids instead")
-	ErrNoTemplate  = errors.New("the model file has no chat template: prompt with plain text, or name a template")
+	ErrOtherPlan    = runtime.ErrOtherPlan
+	ErrSessionFile  = runtime.ErrSessionFile  // a session's file could not be made, read or written: the disk may be full
+	ErrSessionInUse = runtime.ErrSessionInUse // another process, or another session of this one, has a session's file
+	ErrNoTokenizer  = errors.New("the model file has no tokenizer: feed token ids instead")
+	ErrNoTemplate   = errors.New("the model file has no chat template: prompt with plain text, or name a template")
 )
 
 // Types that the façade shares with the engine.
@@ -57,6 +59,10 @@ type (
 	Options = runtime.Options
 	// SessionOptions say how much a session may hold.
 	SessionOptions = runtime.SessionOptions
+	// Reopened is what OpenSession found in a file.
+	Reopened = runtime.Reopened
+	// SessionInfo is what a session's file says of itself.
+	SessionInfo = runtime.SessionInfo
 	// Progress is called with the tokens done and to do, after each chunk of a prompt.
 	Progress = runtime.Progress
 	// Power is a profile of what a model's workers are to save.
@@ -344,6 +350,36 @@ func (m *Model) LoadSession(r io.Reader, coords Coords) (*Session, error) {
 	}
 	return m.session(m.rt.LoadSession(r, coords))
 }
+
+// OpenSession opens the session in the file at path, or makes one there. The file is the session's memory: whenever the process ends, even by a
+// kill in the middle of a call, opening it again goes on from the last token that was fed, or that Generate handed out, with the same bits, and
+// without computing more than a few tokens again. Session.Commit makes that true of a loss of power too. runtime.Model.OpenSession has the details
+// and the errors.
+func (m *Model) OpenSession(ctx context.Context, path string, o SessionOptions, progress Progress) (*Session, *Reopened, error) {
+	coords, err := m.coords(o.Coords)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open session: %w", err)
+	}
+	o.Coords = coords
+	rt, found, err := m.rt.OpenSession(ctx, path, o, progress)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &Session{m, rt}, found, nil
+}
+
+// StatSession reads what a session's file says of itself, without a model. It may be in use.
+func StatSession(path string) (*SessionInfo, error) { return runtime.StatSession(path) }
+
+// Commit brings the session's file to the disk and waits for it: what comes after it, a loss of power too, takes nothing of what is there now. Without
+// a file it does nothing.
+func (s *Session) Commit() error { return s.rt.Commit() }
+
+// SetNote leaves bytes of the caller's, at most 8 MiB, in the session's file, in place of the last ones: a conversation's messages, say.
+func (s *Session) SetNote(b []byte) error { return s.rt.SetNote(b) }
+
+// Note returns what SetNote left in the session's file; nil: nothing, or there is no file.
+func (s *Session) Note() []byte { return s.rt.Note() }
 
 // Save writes the session to w, in as many bytes as its caches take. The session stays as it is.
 func (s *Session) Save(w io.Writer) error { return s.rt.Save(w) }

@@ -72,6 +72,9 @@ func (s *state) whole(tiles int) int { return s.n / (tiles * Tile) }
 // outline is what an outline has of tiles: of complete ones that are still needed their checksum, and of those that rows will be added to all.
 func (s *state) outline(m *seq.Image) {
 	c := s.core
+	for i := range s.shelves {
+		s.spare(m, i)
+	}
 	front := 0 // tiles of the first shelf that are in its sum
 	if c.growing && s.kept == nil {
 		front = s.whole(block) * block
@@ -93,6 +96,28 @@ func (s *state) outline(m *seq.Image) {
 			seq.Numbers(m, value)
 		}
 	})
+}
+
+// spare is what an outline has of the tiles of a ring that only a rewind would need: a checksum each. Steps behind the outline may have overwritten
+// them; then they are not there any more.
+func (s *state) spare(m *seq.Image, shelf int) {
+	sh := &s.shelves[shelf]
+	if _, ring := sh.place.(ring); !ring {
+		return
+	}
+	kept, _ := sh.place.Held(0)
+	for t := max(kept, tiles(sh.low)); t < sh.needs(s.n)/Tile; t++ {
+		ok := m.MayStay(func(add func([]byte)) {
+			for h := range sh.heads {
+				key, value := sh.tile(&s.core.coded, t, h)
+				add(key)
+				add(value)
+			}
+		})
+		if !ok {
+			sh.low = max(sh.low, (t+1)*Tile)
+		}
+	}
 }
 
 // needed visits the tiles of all KV heads that have rows which are still needed, those of the first shelf from tile front on.

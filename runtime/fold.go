@@ -182,7 +182,7 @@ func (s *Session) resume(n int) (from int, err error) {
 		from = f.load(n / f.Unit)
 	}
 	s.fresh = false
-	s.tokens = s.tokens[:from]
+	s.shorten(from)
 	s.cutSets(from)
 	s.ahead.look.forget(from)
 	return from, s.state.Rewind(0)

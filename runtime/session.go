@@ -391,7 +391,7 @@ func (s *Session) goBack(ctx context.Context, n int, progress Progress) error {
 	err := s.back(n)
 	switch {
 	case err == nil:
-		s.tokens = s.tokens[:n]
+		s.shorten(n)
 		return nil
 	case !errors.Is(err, seq.ErrRewind):
 		return fmt.Errorf("rewind: %w", err)
@@ -400,7 +400,7 @@ func (s *Session) goBack(ctx context.Context, n int, progress Progress) error {
 	// Where rows go by what earlier ones have chosen, the beginning of a tile can be gone back to when its middle cannot.
 	from := s.whole(n / tileRows * tileRows)
 	if from > 0 && s.back(from) == nil {
-		s.tokens = s.tokens[:from]
+		s.shorten(from)
 		s.ahead.look.forget(from) // what follows may be cancelled
 	} else if from, err = s.resume(n); err != nil {
 		return fmt.Errorf("rewind: %w", err)
@@ -414,6 +414,14 @@ func (s *Session) goBack(ctx context.Context, n int, progress Progress) error {
 		return fmt.Errorf("rewind to token %d: %w", n, err)
 	}
 	return nil
+}
+
+// shorten makes the stream its first n tokens. What the file has of those behind is of another stream from now on.
+func (s *Session) shorten(n int) {
+	s.tokens = s.tokens[:n]
+	if s.store != nil {
+		s.store.cut(s.tokens)
+	}
 }
 
 // Each feeds tokens like Feed and hands the logits of every one of them to visit, in order. The slice is valid during

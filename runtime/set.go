@@ -71,7 +71,7 @@ func (s *Session) leave(n int) error {
 	if s.back(n) != nil {
 		return s.restart()
 	}
-	s.tokens = s.tokens[:n]
+	s.shorten(n)
 	s.cutSets(n)
 	return nil
 }

@@ -44,7 +44,9 @@ type store struct {
 	commits int64                                  // likewise
 	note    int64                                  // of the last note
 	at      int                                    // tokens of the last outline; −1: it is of another stream
-	logged  int                                    // tokens in the file
+	logged  int                                    // tokens of the session that are in the file
+	counted int                                    // those that the last cell counts: more after the session went back, and with one that was handed out
+	ahead   int32                                  // that one
 	sealed  bool                                   // nothing is to be written any more
 	again   int                                    // tokens that are being computed again: until they are, the file says what it said
 	pending []int32                                // a token that was handed out and is not in the session yet. [0 or 1]
@@ -114,10 +116,13 @@ func storeFailed(what string, err error) error {
 
 // log writes the tokens of the stream that are not in the file, with the pending one, and then says so in a cell, and for a commit in another one.
 func (t *store) log(tokens []int32, sets, commit bool) error {
-	if t.logged > len(tokens) {
-		t.cut(tokens)
-	}
 	all := append(tokens[t.logged:len(tokens):len(tokens)], t.pending...)
+	if t.counted > t.logged && !(len(all) > 0 && t.counted == t.logged+1 && t.ahead == all[0]) {
+		// Other tokens come in the place of those that are counted: no cell may count them while that happens.
+		if err := t.cellInTurn(t.logged, t.sum, sets); err != nil {
+			return err
+		}
+	}
 	b := tokenBytes(all)
 	if _, err := t.write(b, t.lay.tokens+4*int64(t.logged)); err != nil {
 		return storeFailed("tokens", err)
@@ -127,16 +132,21 @@ func (t *store) log(tokens []int32, sets, commit bool) error {
 	sum := t.sum
 	sum.Add(tokenBytes(t.pending))
 	n := len(tokens) + len(t.pending)
-	t.cells++
-	if err := t.cell(t.cells%2, n, sum, sets); err != nil || !commit {
+	if len(t.pending) > 0 {
+		t.ahead = t.pending[0]
+	}
+	if err := t.cellInTurn(n, sum, sets); err != nil || !commit {
 		return err
 	}
 	t.commits++
 	return t.cell(2+t.commits%2, n, sum, sets)
 }
 
-// cut takes note that the stream is shorter than what the file has.
+// cut takes note that the stream became shorter, if it is shorter than what the file has: the file says what it said until the next log.
 func (t *store) cut(tokens []int32) {
+	if len(tokens) >= t.logged {
+		return
+	}
 	t.logged, t.sum = len(tokens), seq.Sum{}
 	t.sum.Add(tokenBytes(tokens))
 	if t.at > len(tokens) {
@@ -167,6 +177,17 @@ type cell struct {
 	sum   uint32
 	sets  bool   // some of the tokens were fed as a set
 	state []byte // [≤ storeState]
+}
+
+// cellInTurn writes one over the older of the two that are written in turns.
+func (t *store) cellInTurn(count int, sum seq.Sum, sets bool) error {
+	t.cells++
+	if err := t.cell(t.cells%2, count, sum, sets); err != nil {
+		t.cells-- // the other one is whole
+		return err
+	}
+	t.counted = count
+	return nil
 }
 
 func (t *store) cell(place int64, count int, sum seq.Sum, sets bool) error {
@@ -218,7 +239,7 @@ func (t *store) readTokens(context int) (tokens []int32, by cell, lost int, err 
 			return nil, c, 0, fmt.Errorf("%w: tokens: %w", ErrSessionFile, err)
 		}
 		if crc32.Checksum(tokenBytes(tokens), castagnoli) == c.sum {
-			t.turn, t.logged, t.state = list[0].turn, c.count, c.state
+			t.turn, t.logged, t.counted, t.state = list[0].turn, c.count, list[0].count, c.state
 			for _, c := range slices.Backward(list) { // the newest last
 				if c.place < 2 {
 					t.cells = c.place

@@ -342,3 +342,59 @@ func TestStoreWriteFails(t *testing.T) {
 		}
 	}
 }
+
+// TestStoreCutFails: when a session goes back and other tokens come, there is no moment at which the file has no stream.
+func TestStoreCutFails(t *testing.T) {
+	ctx := context.Background()
+	m := tinyModel(t, tinyFile(t, "llama"), Options{Threads: 1})
+	ids, want := storeWant(t, m, nil)
+	junk := slices.Clone(ids[200:240])
+	file := filepath.Join(t.TempDir(), "s.godwit")
+	for fail := 1; ; fail++ {
+		os.Remove(file)
+		s, _, err := m.OpenSession(ctx, file, SessionOptions{Context: 400, Chunk: 50}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(s.Feed(ctx, ids[:100], nil), s.Deliver(ids[100], nil)); err != nil {
+			t.Fatal(err)
+		}
+		writes, write := 0, s.store.write
+		s.store.write = func(b []byte, off int64) (int, error) {
+			if writes++; writes < fail {
+				return write(b, off)
+			}
+			n := 0
+			if writes == fail {
+				n, _ = write(b[:len(b)/2], off)
+			}
+			return n, errors.New("killed")
+		}
+		stream := append(slices.Clone(ids[:60]), junk...)
+		_, err = s.Sync(ctx, stream, nil)
+		done := err == nil
+		if err := s.abandon(); err != nil {
+			t.Fatal(err)
+		}
+		s, r, err := m.OpenSession(ctx, file, SessionOptions{}, nil)
+		if err != nil {
+			t.Fatalf("write %d: %v", fail, err)
+		}
+		n := s.Len()
+		if n < 60 || !slices.Equal(s.Tokens(), ids[:min(n, 101)]) && !slices.Equal(s.Tokens(), stream[:min(n, 100)]) {
+			t.Fatalf("write %d: other tokens, %+v", fail, r)
+		}
+		if err := errors.Join(s.Rewind(ctx, 60, nil), s.Feed(ctx, ids[60:61], nil)); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Stats().LogitsHash; got != want[60] {
+			t.Fatalf("write %d: other logits, %+v", fail, r)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if done {
+			break
+		}
+	}
+}

@@ -188,18 +188,18 @@ func (s *Session) reopen(ctx context.Context, progress Progress) (*Reopened, err
 // setless reports whether the session knows of no sets.
 func (s *Session) setless() bool { return len(s.sets) == 0 }
 
-// readOutlines sets the session from the newest outline of the stream whose memory is whole. The error says why it was not the newest one.
-func (s *Session) readOutlines(tokens []int32) (why error) {
-	t := s.store
-	type found struct {
-		outlineHead
-		slot int64
-	}
-	var list []found
+// foundOutline is an outline of the stream, in a slot.
+type foundOutline struct {
+	outlineHead
+	slot int64
+}
+
+// outlines returns those of the stream, that of the most tokens first. Whether they are whole is not known yet.
+func (t *store) outlines(tokens []int32, context int) (list []foundOutline) {
 	for i := range int64(4) {
 		var h outlineHead
 		im := seq.OutlineFrom(io.NewSectionReader(t.file, t.lay.slots+i*t.lay.slot, t.lay.slot))
-		if h.image(im, s.plan.Context); im.Err() != nil {
+		if h.image(im, context); im.Err() != nil {
 			continue
 		}
 		if i < 2 {
@@ -210,10 +210,17 @@ func (s *Session) readOutlines(tokens []int32) (why error) {
 			continue
 		}
 		if sum.Add(tokenBytes(tokens[:h.tokens])); int64(sum.Value()) == h.sum {
-			list = append(list, found{h, i})
+			list = append(list, foundOutline{h, i})
 		}
 	}
-	slices.SortFunc(list, func(a, b found) int { return b.tokens - a.tokens })
+	slices.SortFunc(list, func(a, b foundOutline) int { return b.tokens - a.tokens })
+	return list
+}
+
+// readOutlines sets the session from the newest outline of the stream whose memory is whole. The error says why it was not the newest one.
+func (s *Session) readOutlines(tokens []int32) (why error) {
+	t := s.store
+	list := t.outlines(tokens, s.plan.Context)
 	for _, c := range list {
 		err := s.m.Guard(func() error {
 			im := seq.OutlineFrom(bufio.NewReaderSize(io.NewSectionReader(t.file, t.lay.slots+c.slot*t.lay.slot, t.lay.slot), 1<<16))
@@ -240,8 +247,19 @@ func (s *Session) readOutlines(tokens []int32) (why error) {
 	return why
 }
 
-// renew makes the session an empty one, in the same memory.
+// renew makes the session an empty one, in the same memory, which is all zeros again.
 func (s *Session) renew() (err error) {
+	err = s.m.Guard(func() error {
+		for page := range slices.Chunk(s.store.block.Bytes()[s.store.lay.memory:s.store.mem.cut], 4096) {
+			if [4096]byte(page) != ([4096]byte{}) { // holes stay holes
+				clear(page)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
 	s.store.mem.cut = int(s.store.lay.memory)
 	s.tokens, s.sets, s.fresh, s.coords.of = s.tokens[:0], nil, false, s.coords.of[:0]
 	s.newFold()
@@ -266,10 +284,16 @@ func (s *Session) log() error {
 			return err
 		}
 	}
-	if t.at >= 0 && len(s.tokens)-t.at < storeRows && len(s.sets) == 0 {
+	if t.at >= 0 && len(s.tokens)-t.at < storeRows && len(s.sets) == 0 && !s.moved() {
 		return nil
 	}
 	return s.outline(false)
+}
+
+// moved reports whether rows have gone since the last outline: then the memory is not that of then.
+func (s *Session) moved() bool {
+	at := s.store.at
+	return s.fold == nil && len(s.tokens) > at && len(s.tokens)-at > s.m.net.Until(at)
 }
 
 // Deliver takes note of a token that the caller hands on before it is fed, with what the caller needs to go on, at most 2,048 bytes: both are in

@@ -76,7 +76,15 @@ func TestOpenSession(t *testing.T) {
 				if n == s.Len() {
 					break
 				}
-				if err := s.Feed(ctx, ids[s.Len():n], nil); err != nil {
+				var err error
+				if junk := ids[rng.IntN(300):][:1+rng.IntN(80)]; rng.IntN(3) == 0 && s.Len()+len(junk) <= 400 {
+					if err = s.Feed(ctx, junk, nil); err == nil {
+						_, err = s.Sync(ctx, ids[:n], nil)
+					}
+				} else {
+					err = s.Feed(ctx, ids[s.Len():n], nil)
+				}
+				if err != nil {
 					t.Fatalf("%s: %v", c.plan, err)
 				}
 				if got := s.Stats().LogitsHash; got != want[n-1] {
@@ -100,8 +108,14 @@ func TestOpenSession(t *testing.T) {
 	}
 }
 
-// killPlans are what processes are killed with.
-var killPlans = []int{0, 1, 2, 5, 7, 8, 13, 14}
+// killCase is a model, a plan and a text of so many tokens that processes are killed with.
+type killCase struct {
+	path, plan string
+	rule       Coords
+	tokens     int
+	chunk      int
+	wait       time.Duration // at most, before the kill
+}
 
 // TestKill: processes that are killed at random moments, while they feed, go back, commit, close and open, leave files from which the
 // session goes on, with nothing lost of what was told to be done, and the bits of reading the text once.
@@ -110,114 +124,130 @@ func TestKill(t *testing.T) {
 	if testing.Short() {
 		kills = 1
 	}
-	killed(t, kills)
+	for _, i := range []int{0, 1, 2, 5, 7, 8, 13, 14} {
+		c := imagePlans[i]
+		path, rule := storeModel(t, c.file, c.plan)
+		killed(t, kills, killCase{path, c.plan, rule, 400, 50, 60 * time.Millisecond})
+	}
 }
 
-func killed(t *testing.T, kills int) {
+func killed(t *testing.T, kills int, c killCase) {
 	ctx := context.Background()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
+	m := tinyModel(t, c.path, Options{Plan: c.plan, Threads: 1})
+	ids := foldText(m, c.tokens)
+	whole, err := m.NewSession(SessionOptions{Context: c.tokens, Coords: c.rule})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := hashes(t, whole, ids)
+	whole.Close()
+	file := filepath.Join(t.TempDir(), "s.godwit")
 	again, reused := 0, 0
-	for _, i := range killPlans {
-		c := imagePlans[i]
-		path, rule := storeModel(t, c.file, c.plan)
-		m := tinyModel(t, path, Options{Plan: c.plan, Threads: 1})
-		ids, want := storeWant(t, m, rule)
-		file := filepath.Join(t.TempDir(), "s.godwit")
-		for k := range kills {
-			cmd := exec.Command(self, "-test.run=^TestKillChild$", "-test.v")
-			cmd.Env = append(os.Environ(), "GODWIT_KILL="+strings.Join([]string{path, file, strconv.Itoa(i), strconv.Itoa(k)}, "\n"))
-			out, err := cmd.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			// The child tells what it has done, or that it begins to go back to a token.
-			least, lines := 0, make(chan int, 1<<16)
-			begun := make(chan bool, 1)
-			go func() {
-				in := bufio.NewScanner(out)
-				for in.Scan() {
-					if n, err := strconv.Atoi(strings.TrimPrefix(in.Text(), "at ")); err == nil {
-						lines <- n
-						select {
-						case begun <- true:
-						default:
-						}
+	for k := range kills {
+		cmd := exec.Command(self, "-test.run=^TestKillChild$", "-test.v")
+		cmd.Env = append(os.Environ(), "GODWIT_KILL="+strings.Join([]string{c.path, c.plan, file, strconv.Itoa(c.tokens), strconv.Itoa(c.chunk), strconv.Itoa(k)}, "\n"))
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		// The child tells what it has done, or that it begins to go back to a token, or will have others behind one.
+		least, junk, done, begun := 0, false, make(chan int, 1<<16), make(chan bool, 1)
+		go func() {
+			in := bufio.NewScanner(out)
+			for in.Scan() {
+				what, at, _ := strings.Cut(in.Text(), " ")
+				if n, err := strconv.Atoi(at); err == nil && (what == "at" || what == "junk") {
+					if what == "junk" {
+						n = -n
+					}
+					done <- n
+					select {
+					case begun <- true:
+					default:
 					}
 				}
-				close(lines)
-			}()
-			select {
-			case <-begun:
-			case <-time.After(time.Minute):
-				t.Fatal("the process does nothing")
 			}
-			time.Sleep(time.Duration(rand.IntN(60000)) * time.Microsecond)
-			if err := cmd.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			cmd.Wait()
-			for n := range lines {
-				least = n
-			}
-			s, r, err := m.OpenSession(ctx, file, SessionOptions{Coords: rule}, nil)
-			if err != nil {
-				t.Fatalf("%s, kill %d: %v", c.plan, k, err)
-			}
-			n := s.Len()
-			if n < least || r.Lost > 0 || !slices.Equal(s.Tokens(), ids[:n]) {
-				t.Fatalf("%s, kill %d: %d tokens of at least %d, %+v", c.plan, k, n, least, r)
-			}
-			again, reused = again+r.Recomputed, reused+r.Reused
-			if n == len(ids) {
-				if err := s.Rewind(ctx, n/2, nil); err != nil {
-					t.Fatal(err)
-				}
-				n = s.Len()
-			}
-			if err := s.Feed(ctx, ids[n:n+1], nil); err != nil {
-				t.Fatal(err)
-			}
-			if got := s.Stats().LogitsHash; got != want[n] {
-				t.Fatalf("%s, kill %d: other logits after %d tokens (%+v)", c.plan, k, n+1, r)
-			}
-			if k%2 == 0 {
-				err = s.Close()
-			} else {
-				err = s.abandon() // as if killed here
-			}
-			if err != nil {
+			close(done)
+		}()
+		select {
+		case <-begun:
+		case <-time.After(time.Minute):
+			t.Fatal("the process does nothing")
+		}
+		time.Sleep(rand.N(c.wait))
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		for n := range done {
+			least, junk = max(n, -n), n < 0
+		}
+		if err := cmd.Wait(); err == nil {
+			t.Fatal("the process ended by itself")
+		}
+		s, r, err := m.OpenSession(ctx, file, SessionOptions{Coords: c.rule}, nil)
+		if err != nil {
+			t.Fatalf("%s, kill %d: %v", c.plan, k, err)
+		}
+		if junk && !slices.Equal(s.Tokens()[least:], ids[least:max(least, min(s.Len(), len(ids)))]) {
+			if err := s.Rewind(ctx, least, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
+		n := s.Len()
+		if n < least || r.Lost > 0 || !slices.Equal(s.Tokens(), ids[:n]) {
+			t.Fatalf("%s, kill %d: %d tokens of at least %d, %+v", c.plan, k, n, least, r)
+		}
+		again, reused = again+r.Recomputed, reused+r.Reused
+		if n == len(ids) {
+			if err := s.Rewind(ctx, n/2, nil); err != nil {
+				t.Fatal(err)
+			}
+			n = s.Len()
+		}
+		if err := s.Feed(ctx, ids[n:n+1], nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Stats().LogitsHash; got != want[n] {
+			t.Fatalf("%s, kill %d: other logits after %d tokens (%+v)", c.plan, k, n+1, r)
+		}
+		if k%2 == 0 {
+			err = s.Close()
+		} else {
+			err = s.abandon() // as if killed here
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
-	t.Logf("%d tokens were there, %d were computed again", reused, again)
+	t.Logf("%q: %d kills, %d tokens were there, %d were computed again", c.plan, kills, reused, again)
 }
 
 // TestKillChild is the process that TestKill kills; by itself it does nothing.
 func TestKillChild(t *testing.T) {
 	args := strings.Split(os.Getenv("GODWIT_KILL"), "\n")
-	if len(args) != 4 {
+	if len(args) != 6 {
 		return
 	}
-	i, _ := strconv.Atoi(args[2])
-	seed, _ := strconv.Atoi(args[3])
-	c := imagePlans[i]
-	var rule Coords
-	if strings.Contains(c.plan, "group=") {
-		rule = lines
+	plan, file := args[1], args[2]
+	n, _ := strconv.Atoi(args[3])
+	chunk, _ := strconv.Atoi(args[4])
+	seed, _ := strconv.Atoi(args[5])
+	o := SessionOptions{Context: n, Chunk: chunk}
+	if strings.Contains(plan, "group=") {
+		o.Coords = lines
 	}
-	m := tinyModel(t, args[0], Options{Plan: c.plan, Threads: 2})
-	ids := foldText(m, 400)
+	m := tinyModel(t, args[0], Options{Plan: plan, Threads: 2})
+	ids := foldText(m, n)
 	ctx := context.Background()
 	rng := rand.New(rand.NewPCG(uint64(seed), 77))
-	o := SessionOptions{Context: 400, Chunk: 50, Coords: rule}
-	s, _, err := m.OpenSession(ctx, args[1], o, nil)
+	s, _, err := m.OpenSession(ctx, file, o, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,21 +258,37 @@ func TestKillChild(t *testing.T) {
 		case 1:
 			err = s.Close()
 			if err == nil {
-				s, _, err = m.OpenSession(ctx, args[1], o, nil)
+				s, _, err = m.OpenSession(ctx, file, o, nil)
 			}
 		case 2:
 			to := max(0, n-rng.IntN(90))
 			fmt.Println("at", to)
 			err = s.Rewind(ctx, to, nil)
+		case 7:
+			if junk := ids[rng.IntN(len(ids)/2):][:1+rng.IntN(80)]; n > 0 && n+len(junk) <= len(ids) {
+				to := max(1, n-rng.IntN(40))
+				fmt.Println("junk", to) // from here on other tokens are in the stream
+				if err = s.Feed(ctx, junk, nil); err == nil {
+					_, err = s.Sync(ctx, ids[:to], nil)
+				}
+				if err == nil {
+					fmt.Println("at", to)
+				}
+			}
 		case 3:
-			if n < len(ids) {
-				if err = s.Deliver(ids[n], []byte("state")); err == nil {
-					fmt.Println("at", n+1)
-					err = s.Feed(ctx, ids[n:n+1], nil)
+			var f *Session
+			if f, err = s.Fork(); err == nil {
+				err = f.Close()
+			}
+		case 4, 5, 6:
+			for i := n; i < min(n+rng.IntN(100), len(ids)) && err == nil; i++ {
+				if err = s.Deliver(ids[i], []byte("state")); err == nil {
+					fmt.Println("at", i+1)
+					err = s.Feed(ctx, ids[i:i+1], nil)
 				}
 			}
 		default:
-			to := min(n+1+rng.IntN(70)*rng.IntN(2), len(ids))
+			to := min(n+1+rng.IntN(2*chunk)*rng.IntN(2), len(ids))
 			if n == len(ids) {
 				to = 10
 				fmt.Println("at", to)

@@ -105,6 +105,18 @@ func (m *Image) StaysIn(pieces func(add func(b []byte))) {
 	m.sumIs(&s)
 }
 
+// MayStay is StaysIn for memory that the state can do without, and tells whether it is what it was.
+func (m *Image) MayStay(pieces func(add func(b []byte))) bool {
+	if m.err != nil {
+		return false
+	}
+	var s Sum
+	pieces(s.Add)
+	n := int64(s.sum)
+	m.Int64(&n)
+	return m.err == nil && n == int64(s.sum)
+}
+
 // Reads reports whether the image is read.
 func (m *Image) Reads() bool { return m.r != nil }
 

@@ -98,7 +98,7 @@ MODEL is a name from ` + "`godwit list`" + ` (fetched on first use) or the path 
 	})
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON instead of text (docs/CLI-JSON.md)")
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "no progress bars and no summary")
-	root.AddCommand(a.runCommand(), a.chatCommand(), a.pullCommand(), a.listCommand(), a.rmCommand(), a.inspectCommand(),
+	root.AddCommand(a.runCommand(), a.chatCommand(), a.sessionCommand(), a.pullCommand(), a.listCommand(), a.rmCommand(), a.inspectCommand(),
 		a.planCommand(), a.plansCommand(), a.tokenizeCommand(), a.logitsCommand(), a.convertCommand(), a.quantizeCommand(), a.compressCommand(), a.calibrateCommand(),
 		a.perplexityCommand(), a.benchCommand(), a.evalCommand(), a.adviseCommand(), a.headsCommand(), a.versionCommand())
 	return root

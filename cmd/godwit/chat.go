@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,19 +35,25 @@ func (a *app) chatCommand() *cobra.Command {
 		Short: "Talk with a model",
 		Long: `Talk with a model; without a MODEL it is ` + defaultModel + `.
 
+With --session the conversation is in a file as well, whatever ends the program: the next chat with that session goes on where it was, in the
+middle of an answer if need be, with nothing to read again.
+
 Ctrl-C stops an answer and not the program; at the prompt, twice ends it. A line that ends with \ goes on in the next one.
 When standard input is not a terminal, every line is one message.
 
 ` + chatHelp,
 		Example: `  godwit chat smollm2:135m
+  godwit chat smollm2:135m --session diary
+  godwit chat --session diary
   godwit chat model.gguf --system "Answer in one sentence." --temp 0.7
   printf 'Hello!\nAnd now in French.\n' | godwit chat --json`,
 		Args: argCount(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			name := defaultModel
-			if len(args) > 0 {
-				name = args[0]
+			name, err := sessionModel(t.name, strings.Join(args, ""))
+			if err != nil {
+				return err
 			}
+			name = cmp.Or(name, defaultModel)
 			if t.max < 0 {
 				return usage("-n %d is not a number of tokens", t.max)
 			}
@@ -63,6 +70,7 @@ When standard input is not a terminal, every line is one message.
 	}
 	f := c.Flags()
 	f.StringVar(&t.system, "system", "", "instructions to the model, a `TEXT` before everything")
+	f.StringVar(&t.name, "session", "", "keep the conversation as session `NAME`, or in the file NAME"+sessionExt+", and go on with it if it is there")
 	f.StringVar(&template, "template", "", "use the chat template `NAME` and not the model's: "+strings.Join(chat.Names(), ", "))
 	f.IntVarP(&t.max, "max-tokens", "n", defaultMax, "at most `N` tokens in one answer; 0: until the model ends it")
 	f.StringArrayVar(&t.stop, "stop", nil, "end an answer before this `TEXT`; may be repeated")
@@ -81,8 +89,9 @@ type talk struct {
 	stop     []string
 	look     lookup
 
+	name   string // of the session; "": it is in memory
 	m      *godwit.Model
-	s      *godwit.Session
+	s      *keptSession
 	in     lines
 	params godwit.Sampling
 	system string
@@ -106,10 +115,12 @@ func (t *talk) open(ctx context.Context, name string) (err error) {
 			return err
 		}
 	}
-	if t.s, err = t.m.NewSession(t.sessionOptions()); err != nil {
+	if t.s, err = t.keep(ctx, t.m, t.name, name, t.sessionOptions()); err != nil {
 		return err
 	}
-	defer t.s.Close()
+	defer func() { err = errors.Join(err, t.s.Close()) }()
+	t.turns = t.s.note.Turns
+	t.system = cmp.Or(t.system, t.s.note.System)
 	if t.in, err = t.lines(); err != nil {
 		return err
 	}
@@ -117,7 +128,12 @@ func (t *talk) open(ctx context.Context, name string) (err error) {
 	if t.in.interactive() {
 		t.note("%s, %d tokens of context. /help shows the commands; Ctrl-C stops an answer.", name, t.s.Context())
 	}
-	err = t.loop(ctx)
+	if t.s.note.Answer != nil {
+		err = t.survive(ctx, t.finish(ctx))
+	}
+	if err == nil {
+		err = t.loop(ctx)
+	}
 	if t.made > 0 {
 		t.note("%s", t.summary())
 	}
@@ -154,6 +170,7 @@ func (t *talk) loop(ctx context.Context) error {
 		case text == "":
 		case strings.HasPrefix(text, "/"):
 			done, err := t.command(ctx, text)
+			err = errors.Join(err, t.keepNote(nil))
 			if err := t.survive(ctx, err); err != nil || done {
 				return err
 			}
@@ -233,6 +250,10 @@ func (t *talk) answer(root context.Context) error {
 	if err != nil {
 		return err
 	}
+	g := godwit.Generation{Sampling: t.params, Max: t.max, Stop: t.stop, Lookup: t.look.n}
+	if err := t.keepNote(pending(len(ids), g)); err != nil {
+		return err
+	}
 	start := time.Now()
 	b := t.bar("reading", false)
 	kept, err := t.s.Sync(ctx, ids, b.tokens)
@@ -240,9 +261,37 @@ func (t *talk) answer(root context.Context) error {
 	if err != nil {
 		return err
 	}
-	g := godwit.Generation{Sampling: t.params, Max: t.max, Stop: t.stop, Lookup: t.look.n}
 	t.params.Seed++ // /regen gives another answer
-	r, err := generate(ctx, t.s, g, func(text string) error {
+	return t.reply(ctx, g, kept, len(ids), start)
+}
+
+// finish goes on with an answer that was cut off with the program.
+func (t *talk) finish(root context.Context) error {
+	p := t.s.note.Answer
+	if n := len(t.turns); n == 0 || t.turns[n-1].Role != "user" {
+		return t.keepNote(nil)
+	}
+	if t.s.Len() <= p.From { // it had not begun
+		return t.answer(root)
+	}
+	ctx, cancel := context.WithCancel(root)
+	defer cancel()
+	stop := func() { cancel() }
+	t.onInterrupt.Store(&stop)
+	defer t.idle()
+	t.note("> %s", t.turns[len(t.turns)-1].Content)
+	return t.reply(ctx, p.rest(t.s.found.State, t.look.n), p.From, p.From, time.Now())
+}
+
+// keepNote leaves the conversation in the session's file, with the answer that begins.
+func (t *talk) keepNote(p *pendingAnswer) error {
+	t.s.note.System, t.s.note.Turns, t.s.note.Answer = t.system, t.turns, p
+	return t.s.save()
+}
+
+// reply prints an answer to a prompt of so many tokens, and takes it into the conversation.
+func (t *talk) reply(ctx context.Context, g godwit.Generation, kept, prompt int, start time.Time) error {
+	r, err := generate(ctx, t.s.Session, g, func(text string) error {
 		if t.json {
 			return nil
 		}
@@ -258,8 +307,9 @@ func (t *talk) answer(root context.Context) error {
 	if r.text != "" || r.finish == finishEnd {
 		t.turns = append(t.turns, godwit.Message{Role: "assistant", Content: r.text})
 	}
+	err = errors.Join(err, t.keepNote(nil))
 	if t.json {
-		stats := statsOf(t.s.Stats(), len(ids), r, start)
+		stats := statsOf(t.s.Stats(), prompt, r, start)
 		last := t.turns[len(t.turns)-1]
 		if last.Role == "assistant" {
 			last = t.turns[len(t.turns)-2]

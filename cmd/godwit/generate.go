@@ -126,14 +126,18 @@ func (s statsJSON) String() string {
 	if s.Drafted > 0 {
 		drafts = fmt.Sprintf(", %d of %d drafts right", s.Accepted, s.Drafted)
 	}
-	return fmt.Sprintf("%d prompt tokens at %.0f tok/s, first token after %.0f ms; %d generated at %.1f tok/s%s, %.1f GB/s; peak %s%s; logits %s",
-		s.PromptTokens, s.PrefillTPS, s.TTFT, s.GeneratedTokens, s.DecodeTPS, drafts, s.DecodeGBps, size(s.PeakRSS), spilled(s.Spilled), s.LogitsHash)
+	read := "read before"
+	if s.PrefillTPS > 0 {
+		read = fmt.Sprintf("at %.0f tok/s", s.PrefillTPS)
+	}
+	return fmt.Sprintf("%d prompt tokens %s, first token after %.0f ms; %d generated at %.1f tok/s%s, %.1f GB/s; peak %s%s; logits %s",
+		s.PromptTokens, read, s.TTFT, s.GeneratedTokens, s.DecodeTPS, drafts, s.DecodeGBps, size(s.PeakRSS), spilled(s.Spilled), s.LogitsHash)
 }
 
-// spilled tells of what was written to a session's file.
+// spilled tells of the rows that were written to a session's file.
 func spilled(bytes int64) string {
 	if bytes == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", %s written to the file of --spill", size(bytes))
+	return fmt.Sprintf(", %s written to the session's file", size(bytes))
 }

@@ -184,6 +184,7 @@ func TestJSON(t *testing.T) {
 	doc := documented(t)
 	dir := t.TempDir()
 	t.Setenv("GODWIT_CACHE", dir)
+	t.Setenv("GODWIT_SESSIONS", dir+"/sessions")
 	if err := os.Mkdir(dir+"/models", 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -198,6 +199,12 @@ func TestJSON(t *testing.T) {
 		{section: "run", args: []string{"run", m, "--raw", "hello", "-n", "4", "--top", "2"}, when: []string{"--top N"}},
 		{section: "run", args: []string{"run", m, "hello", "-n", "4", "-f", long, "--fit"}, when: []string{"cut"}},
 		{section: "chat", args: []string{"chat", m, "-n", "4"}, stdin: "hello\n"},
+		{section: "chat", args: []string{"chat", m, "-n", "4", "--session", "diary"}, stdin: "hello\n"},
+		{section: "session ls", args: []string{"session", "ls"}},
+		{section: "session info", args: []string{"session", "info", "diary"}},
+		{section: "session verify", args: []string{"session", "verify", "diary"}},
+		{section: "session export", args: []string{"session", "export", "diary"}},
+		{section: "session rm", args: []string{"session", "rm", "diary"}},
 		{section: "tokenize", args: []string{"tokenize", m, "hello"}},
 		{section: "logits", args: []string{"logits", m, "--ids", "3,4", "--out", dir + "/x.npy"}},
 		{section: "perplexity", args: []string{"perplexity", m, "-f", short, "--ctx", "64"}},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,6 +47,7 @@ type runOptions struct {
 	look  lookup
 
 	coords string // --coords
+	name   string // --session
 }
 
 // defaultMax is how long an answer may get: small models do not always find the end of theirs.
@@ -64,9 +66,13 @@ put into the model's chat template; --raw continues the text as it is.
 With -f the file is read first, and the prompt is a question about it. A document that does not fit into the model's
 context is an error that carries the numbers, unless --fit allows to cut it.
 
+With --session what was read stays in a file: the same command answers at once what begins with the same text, and goes on with an answer
+that was cut off.
+
 The answer goes to standard output, all else to standard error. Ctrl-C ends the answer.`,
 		Example: `  godwit run smollm2:135m "What is gravity? Answer in one sentence."
   godwit run smollm2:135m -f book.txt --fit "What is this book about?"
+  godwit run smollm2:135m -f book.txt --fit "Who wrote it?" --session book
   godwit run model.gguf --raw --temp 0 -n 128 "Once upon a time" --json
   git diff | godwit run model.gguf -f - "Write a commit message."
   echo "Tell me a joke." | godwit run`,
@@ -92,6 +98,7 @@ The answer goes to standard output, all else to standard error. Ctrl-C ends the 
 	f.StringVar(&o.named, "template", "", "use the chat template `NAME` and not the model's: "+strings.Join(chat.Names(), ", "))
 	f.IntVarP(&o.max, "max-tokens", "n", defaultMax, "generate at most `N` tokens")
 	f.StringArrayVar(&o.stop, "stop", nil, "end the answer before this `TEXT`; may be repeated")
+	f.StringVar(&o.name, "session", "", "keep what is read as session `NAME`, or in the file NAME"+sessionExt+", and go on with it if it is there")
 	o.look.add(f)
 	f.StringVar(&o.coords, "coords", "", "for plans with group=…: take where the prompt's tokens stand from `FILE`, a line \"a b\" each; none: in lines and tabs")
 	c.MarkFlagFilename("coords")
@@ -168,7 +175,7 @@ func (a *app) ask() (string, error) {
 	return strings.TrimSpace(line), err
 }
 
-func (a *app) run(ctx context.Context, model string, o *runOptions) error {
+func (a *app) run(ctx context.Context, model string, o *runOptions) (err error) {
 	m, err := a.open(ctx, model)
 	if err != nil {
 		return err
@@ -194,19 +201,24 @@ func (a *app) run(ctx context.Context, model string, o *runOptions) error {
 			return err
 		}
 	}
-	s, err := m.NewSession(options)
+	s, err := a.keep(ctx, m, o.name, model, options)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer func() { err = errors.Join(err, s.Close()) }()
 	start := time.Now()
-	b := a.bar("reading", false)
-	err = s.Feed(ctx, ids, b.tokens)
-	b.done()
-	if err != nil {
-		return o.overflow(err, m)
-	}
 	g := godwit.Generation{Sampling: params, Max: o.max, Stop: o.stop, Top: o.top, Lookup: o.look.n}
+	if p := s.note.Answer; p != nil && p.From == len(ids) && s.Len() > len(ids) && slices.Equal(s.Tokens()[:len(ids)], ids) {
+		g = p.rest(s.found.State, o.look.n)
+		g.Top = o.top
+	} else {
+		b := a.bar("reading", false)
+		_, err = s.Sync(ctx, ids, b.tokens)
+		b.done()
+		if err != nil {
+			return o.overflow(err, m)
+		}
+	}
 	more := "-n allows more"
 	if g.Max == 0 {
 		g.Max = defaultMax
@@ -214,13 +226,22 @@ func (a *app) run(ctx context.Context, model string, o *runOptions) error {
 			g.Max, more = room, "the context is full; --ctx allows more"
 		}
 	}
+	s.note.Turns = []godwit.Message{{Role: "user", Content: o.question}}
+	s.note.Answer = pending(len(ids), g)
+	if err := s.save(); err != nil {
+		return err
+	}
 	emit := func(text string) error {
 		if a.json {
 			return nil
 		}
 		return a.say(text)
 	}
-	r, genErr := generate(ctx, s, g, emit)
+	r, genErr := generate(ctx, s.Session, g, emit)
+	if r.finish != "" && r.finish != finishCancelled {
+		s.note.Answer, s.note.Turns = nil, append(s.note.Turns, godwit.Message{Role: "assistant", Content: r.text})
+		genErr = errors.Join(genErr, s.save())
+	}
 	if (r.text != "" || r.finish != "") && !strings.HasSuffix(r.text, "\n") {
 		err = emit("\n")
 	}
