@@ -59,6 +59,8 @@ type (
 	Options = runtime.Options
 	// SessionOptions say how much a session may hold.
 	SessionOptions = runtime.SessionOptions
+	// Trim says what of its memory a session gives back.
+	Trim = runtime.Trim
 	// Reopened is what OpenSession found in a file.
 	Reopened = runtime.Reopened
 	// SessionInfo is what a session's file says of itself.
@@ -102,6 +104,12 @@ const (
 	PressureFair     = runtime.PressureFair     // three of four workers, which park soon
 	PressureSerious  = runtime.PressureSerious  // half of the workers, for 60 ms of 100
 	PressureCritical = runtime.PressureCritical // one worker, for 30 ms of 100
+)
+
+// The values of Session.Trim.
+const (
+	TrimScratch = runtime.TrimScratch // what only steps need
+	TrimAll     = runtime.TrimAll     // and the keys and values of sessions in files
 )
 
 // The values of Options.Pin.
@@ -370,6 +378,10 @@ func (m *Model) OpenSession(ctx context.Context, path string, o SessionOptions, 
 
 // StatSession reads what a session's file says of itself, without a model. It may be in use.
 func StatSession(path string) (*SessionInfo, error) { return runtime.StatSession(path) }
+
+// Trim gives memory back to the system at once, of sessions in files all but a few megabytes; the session goes on as if nothing had been. Call it when the
+// system asks for memory.
+func (s *Session) Trim(what Trim) error { return s.rt.Trim(what) }
 
 // Commit brings the session's file to the disk and waits for it: what comes after it, a loss of power too, takes nothing of what is there now. Without
 // a file it does nothing.

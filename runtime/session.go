@@ -36,14 +36,15 @@ type Session struct {
 	m  *Model
 	mu sync.Mutex // held by the call in progress
 
-	state *layer.NetState
-	mem   seq.Arena
-	env   seq.Env
-	plan  Memory
-	pages []*mmap.Block
-	spill *spill // nil: all is in memory
-	store *store // nil: the session is in no file that stays
-	exact bool
+	state   *layer.NetState
+	mem     seq.Arena
+	env     seq.Env
+	plan    Memory
+	pages   []*mmap.Block
+	scratch *mmap.Block // of mem; one of pages
+	spill   *spill      // nil: all is in memory
+	store   *store      // nil: the session is in no file that stays
+	exact   bool
 
 	step     seq.Step  // of the pass in progress; here, so that a pass allocates nothing
 	tokens   []int32   // the stream so far, [Len]
@@ -92,7 +93,9 @@ func (m *Model) newSession(o SessionOptions, store func(*Session) error) (*Sessi
 	}
 	var scratch []byte
 	if err == nil {
-		scratch, err = s.alloc(int(p.Scratch))
+		if scratch, err = s.alloc(int(p.Scratch)); err == nil {
+			s.scratch = s.pages[len(s.pages)-1]
+		}
 	}
 	if err == nil {
 		s.mem.Use(scratch)

@@ -15,6 +15,7 @@ type spill struct {
 	cut     int   // bytes handed out as parts
 	room    int64 // bytes that the process may have mapped between layers: what the budget has left when the session begins
 	mapped  int64 // that it has at most
+	parts   []*part
 	written int64
 	unit    int  // parts begin at multiples of it
 	filled  bool // the parts that are handed out are those of a file that was written before: the disk has room for what is reserved
@@ -75,7 +76,16 @@ func (s *spill) part(n int) ([]byte, seq.Spill, error) {
 	if s.cut > len(s.block.Bytes()) {
 		return nil, nil, fmt.Errorf("%w: %d bytes are more than were planned", ErrSpill, n)
 	}
+	s.parts = append(s.parts, p)
 	return s.block.Bytes()[p.off:][:n:n], p, nil
+}
+
+// leave takes note that no page is mapped any more.
+func (s *spill) leave() {
+	s.mapped = 0
+	for _, p := range s.parts {
+		p.mapped = 0
+	}
 }
 
 // Reserve implements seq.Spill.

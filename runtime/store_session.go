@@ -260,7 +260,8 @@ func (s *Session) renew() (err error) {
 	if err != nil {
 		return err
 	}
-	s.store.mem.cut = int(s.store.lay.memory)
+	s.store.mem.cut, s.store.mem.parts = int(s.store.lay.memory), nil
+	s.store.mem.leave()
 	s.tokens, s.sets, s.fresh, s.coords.of = s.tokens[:0], nil, false, s.coords.of[:0]
 	s.newFold()
 	s.state, err = s.m.net.NewState(&s.env)

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/godwit-ai/godwit/internal/testenv"
 )
 
 // storeModel is the file of a plan's model, and the rule of its coordinates.
@@ -67,6 +69,9 @@ func TestOpenSession(t *testing.T) {
 				}
 			}
 			for range rng.IntN(4) {
+				if err := s.Trim(Trim(rng.IntN(2))); err != nil {
+					t.Fatal(err)
+				}
 				if rng.IntN(4) == 0 {
 					if err := s.Rewind(ctx, max(0, s.Len()-rng.IntN(90)), nil); err != nil {
 						t.Fatalf("%s: %v", c.plan, err)
@@ -148,7 +153,11 @@ func killed(t *testing.T, kills int, c killCase) {
 	file := filepath.Join(t.TempDir(), "s.godwit")
 	again, reused := 0, 0
 	for k := range kills {
-		cmd := exec.Command(self, "-test.run=^TestKillChild$", "-test.v")
+		args := []string{"-test.run=^TestKillChild$", "-test.v"}
+		cmd := exec.Command(self, args...)
+		if testenv.Emulated() {
+			cmd = exec.Command("qemu-aarch64", append([]string{"-cpu", "max", self}, args...)...)
+		}
 		cmd.Env = append(os.Environ(), "GODWIT_KILL="+strings.Join([]string{c.path, c.plan, file, strconv.Itoa(c.tokens), strconv.Itoa(c.chunk), strconv.Itoa(k)}, "\n"))
 		out, err := cmd.StdoutPipe()
 		if err != nil {
@@ -252,7 +261,9 @@ func TestKillChild(t *testing.T) {
 		t.Fatal(err)
 	}
 	for {
-		switch n := s.Len(); rng.IntN(12) {
+		switch n := s.Len(); rng.IntN(13) {
+		case 12:
+			err = s.Trim(Trim(rng.IntN(2)))
 		case 0:
 			err = s.Commit()
 		case 1:
@@ -364,5 +375,49 @@ func TestOpenSessionErrors(t *testing.T) {
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestTrim: what is given back is not the process's any more, whatever holds the keys and values, and nothing changes.
+func TestTrim(t *testing.T) {
+	ctx := context.Background()
+	path := tinyFile(t, "llama")
+	plain, spills := tinyModel(t, path, Options{Threads: 1}), tinyModel(t, path, Options{Threads: 1, Spill: t.TempDir()})
+	ids, want := storeWant(t, plain, nil)
+	o := SessionOptions{Context: 400}
+	file, _, err := plain.OpenSession(ctx, filepath.Join(t.TempDir(), "s.godwit"), o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	memory, err := plain.NewSession(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spill, err := spills.NewSession(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, s := range map[string]*Session{"in a file": file, "in memory": memory, "spilled": spill} {
+		for n := 0; n < 300; n += 75 {
+			if err := s.Feed(ctx, ids[n:n+75], nil); err != nil {
+				t.Fatal(err)
+			}
+			if got := s.Stats().LogitsHash; got != want[n+74] {
+				t.Fatalf("%s: other logits after %d tokens", name, n+75)
+			}
+			if err := s.Trim(TrimAll); err != nil {
+				t.Fatal(err)
+			}
+			logits, err := s.Logits()
+			if err != nil || Hash(logits) != want[n+74] {
+				t.Fatalf("%s: the logits changed (%v)", name, err)
+			}
+			if left, err := s.scratch.Resident(); err != nil && !errors.Is(err, errors.ErrUnsupported) || left > 0 {
+				t.Errorf("%s: %d bytes of scratch are left (%v)", name, left, err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
