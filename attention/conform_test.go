@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -156,9 +157,14 @@ func (r *runner) wander(rng *rand.Rand, most int) error {
 		n := min(1+rng.IntN(most), r.f.n-r.st.Len())
 		if moves > 0 && rng.IntN(3) == 0 {
 			moves--
-			if err := r.move(); err != nil {
+			err := r.move()
+			if err == nil && moves != 1 {
+				err = r.kill(rng, min(most, r.f.n-r.st.Len()))
+			}
+			if err != nil {
 				return err
 			}
+			n = min(n, r.f.n-r.st.Len())
 		}
 		if left > 0 && rng.IntN(2) == 0 {
 			left--
@@ -186,8 +192,45 @@ func (r *runner) wander(rng *rand.Rand, most int) error {
 	return nil
 }
 
+// kill goes on in the same memory with a state that was set from an outline, made before other rows came than those that will. Where rows are
+// moved or overwritten, the memory may not be that of the outline any more, and all begins anew; elsewhere it must be.
+func (r *runner) kill(rng *rand.Rand, most int) error {
+	var file bytes.Buffer
+	to := seq.OutlineTo(&file)
+	if r.st.(seq.Imager).Image(to); to.Err() != nil {
+		return to.Err()
+	}
+	old := r.st.Len()
+	if n := rng.IntN(most + 1); n > 0 {
+		if err := r.feed(n); err != nil {
+			return err
+		}
+	}
+	r.given = 0
+	st, err := r.c.NewState(&r.env)
+	if r.given = -1; err != nil {
+		return err
+	}
+	from := seq.OutlineFrom(&file)
+	st.(seq.Imager).Image(from)
+	r.st = st
+	if !errors.Is(from.Err(), seq.ErrImage) {
+		if st.Len() != old {
+			err = fmt.Errorf("%d rows of %d are left", st.Len(), old)
+		}
+		return errors.Join(err, from.Err())
+	}
+	if !regexp.MustCompile(`group=|keep=|ring\(`).MatchString(r.f.text) {
+		return fmt.Errorf("killed after row %d: %w", old, from.Err())
+	}
+	r.held = nil
+	r.st, err = r.c.NewState(&r.env)
+	return err
+}
+
 // move goes on with a state that was set from the image of the one so far.
 func (r *runner) move() error {
+	r.held = nil
 	var file bytes.Buffer
 	to := seq.ImageTo(&file)
 	if r.st.(seq.Imager).Image(to); to.Err() != nil {

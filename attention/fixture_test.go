@@ -171,6 +171,19 @@ type runner struct {
 	out  []float32 // [n, Heads, VDim]
 	lost []float32 // [n, Heads, VDim] where feed writes
 	k    []float32
+
+	held  [][]byte // the state's memory, piece by piece
+	given int      // how many of them the state that is being made has; −1: new ones
+}
+
+// alloc gives a state new memory, or that of the state before it, which it may expect to have what an outline says.
+func (r *runner) alloc(n int) ([]byte, error) {
+	if r.given >= 0 {
+		r.given++
+		return r.held[r.given-1], nil
+	}
+	r.held = append(r.held, make([]byte, n))
+	return r.held[len(r.held)-1], nil
 }
 
 func (f *fixture) runner(t testing.TB, maxLen, maxChunk int) *runner {
@@ -179,13 +192,13 @@ func (f *fixture) runner(t testing.TB, maxLen, maxChunk int) *runner {
 	if err != nil {
 		t.Fatalf("%s: %v", f.text, err)
 	}
-	env := seq.Env{MaxLen: maxLen, MaxChunk: maxChunk}
-	st, err := c.NewState(&env)
-	if err != nil {
+	r := &runner{f: f, c: c, env: seq.Env{MaxLen: maxLen, MaxChunk: maxChunk}, team: par.Serial(), out: make([]float32, f.n*f.shape.Heads*f.shape.VDim),
+		lost: make([]float32, f.n*f.shape.Heads*f.shape.VDim), k: make([]float32, len(f.k)), given: -1}
+	r.env.Alloc = r.alloc
+	if r.st, err = c.NewState(&r.env); err != nil {
 		t.Fatalf("%s: %v", f.text, err)
 	}
-	return &runner{f: f, c: c, env: env, st: st, team: par.Serial(), out: make([]float32, f.n*f.shape.Heads*f.shape.VDim),
-		lost: make([]float32, f.n*f.shape.Heads*f.shape.VDim), k: make([]float32, len(f.k))}
+	return r
 }
 
 // step feeds the next n rows.

@@ -130,8 +130,10 @@ func (m *Model) openStore(ctx context.Context, f *os.File, o SessionOptions, pro
 		return nil, nil, err
 	}
 	s, err := m.storeSession(f, SessionOptions{Context: h.context, Chunk: h.chunk, Exact: h.exact, Coords: o.Coords}, true, func(s *Session, l storeLayout) error {
-		if own := s.head(); own.chunk != h.chunk || own.coords != h.coords {
-			return fmt.Errorf("%w: its tokens have coordinates: %v, here: %v; its chunks have %d tokens, here: %d", ErrOtherPlan, h.coords, own.coords, h.chunk, own.chunk)
+		if own := s.head(); own.coords != h.coords {
+			return fmt.Errorf("%w: its tokens have coordinates: %v, here: %v", ErrOtherPlan, h.coords, own.coords)
+		} else if own.chunk != h.chunk {
+			return fmt.Errorf("%w: its memory is that of steps of %d tokens, and the budget allows %d", ErrMemory, h.chunk, own.chunk)
 		}
 		if st, err := f.Stat(); err != nil || st.Size() != l.size {
 			return fmt.Errorf("%w: its file has not the size of one (%w)", ErrBadSession, err)

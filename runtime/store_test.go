@@ -351,6 +351,7 @@ func TestOpenSessionErrors(t *testing.T) {
 	}{
 		{"another plan", tinyModel(t, path, Options{Threads: 1, Plan: "kv=q8_0"}), SessionOptions{}, ErrOtherPlan},
 		{"another model", tinyModel(t, tinyFile(t, "qwen3"), Options{Threads: 1}), SessionOptions{}, ErrOtherModel},
+		{"little memory", tinyModel(t, path, Options{Threads: 1, Memory: 7800 << 10}), SessionOptions{}, ErrMemory},
 		{"another context", m, SessionOptions{Context: 200}, ErrOtherPlan},
 	} {
 		if _, _, err := c.m.OpenSession(ctx, file, c.o, nil); !errors.Is(err, c.want) {
