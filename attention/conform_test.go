@@ -228,6 +228,47 @@ func (r *runner) kill(rng *rand.Rand, most int) error {
 	return err
 }
 
+// TestOutlineRewinds: a ring that was set from an outline knows which of its rows those that came behind the outline have overwritten.
+func TestOutlineRewinds(t *testing.T) {
+	for _, text := range []string{"span=window(30) layout=ring", "span=sinks(3)+window(90) layout=ring", "span=[full,window(30)] layout=mixed"} {
+		f := newFixture(t, text, Shape{Heads: 4, KVHeads: 2, Dim: 16}, 400, 1)
+		whole := f.runner(t, f.n, 40)
+		if err := whole.all(steps{40}.cut(f.n)); err != nil {
+			t.Fatal(err)
+		}
+		gone := 0
+		for old := 150; old < 360; old += 5 {
+			for _, by := range []int{1, 20, 40, 60, 80} {
+				r := f.runner(t, f.n, 40)
+				if err := r.all(steps{40}.cut(old)); err != nil {
+					t.Fatal(err)
+				}
+				if err := r.kill(rand.New(rand.NewPCG(uint64(old), uint64(by))), 40); err != nil {
+					t.Fatalf("%s: %v", text, err)
+				}
+				err := r.st.Rewind(old - by)
+				if errors.Is(err, seq.ErrRewind) {
+					gone++
+					continue
+				}
+				if err == nil {
+					err = r.all(steps{40}.cut(by))
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				n := old * f.shape.Heads * f.shape.VDim
+				if err := sameBits(r.out[:n], whole.out[:n]); err != nil {
+					t.Fatalf("%s: killed after row %d and gone back by %d: %v", text, old, by, err)
+				}
+			}
+		}
+		if gone == 0 {
+			t.Errorf("%s: rows were never gone", text)
+		}
+	}
+}
+
 // move goes on with a state that was set from the image of the one so far.
 func (r *runner) move() error {
 	r.held = nil
