@@ -379,6 +379,10 @@ func (m *Model) OpenSession(ctx context.Context, path string, o SessionOptions, 
 // StatSession reads what a session's file says of itself, without a model. It may be in use.
 func StatSession(path string) (*SessionInfo, error) { return runtime.StatSession(path) }
 
+// CopySession makes the session in the file at from another one, in a file at to, where nothing may be: a fork, from which both go on by themselves. The session must not
+// be open. runtime.CopySession has what it costs.
+func CopySession(from, to string) error { return runtime.CopySession(from, to) }
+
 // Trim gives memory back to the system at once, of sessions in files all but a few megabytes; the session goes on as if nothing had been. Call it when the
 // system asks for memory.
 func (s *Session) Trim(what Trim) error { return s.rt.Trim(what) }

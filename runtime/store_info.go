@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -62,4 +63,42 @@ func statSession(f *os.File) (*SessionInfo, error) {
 		i.Outline = max(i.Outline, o.tokens)
 	}
 	return i, nil
+}
+
+// CopySession makes the session in the file at from another one, in a file at to, where nothing may be: a fork, from which both go on by themselves. Where the file
+// system can share blocks between files (Btrfs, XFS, APFS not yet) it takes no time and no room, elsewhere that of copying what is no hole. The session must not be open.
+func CopySession(from, to string) error {
+	if err := copySession(from, to); err != nil {
+		return fmt.Errorf("fork session %s: %w", from, err)
+	}
+	return nil
+}
+
+func copySession(from, to string) error {
+	src, err := os.OpenFile(from, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	if err := lockStore(src); err != nil {
+		return err
+	}
+	if _, err := statSession(src); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(to); err == nil {
+		return fmt.Errorf("%s: %w", to, os.ErrExist)
+	}
+	dst, err := newFile(to)
+	if err != nil {
+		return err
+	}
+	if err = mmap.CopySparse(dst, src); err == nil {
+		err = reveal(dst.Name(), to)
+	}
+	if err != nil {
+		os.Remove(dst.Name())
+		err = fmt.Errorf("%w: %w", ErrSessionFile, err)
+	}
+	return errors.Join(err, dst.Close())
 }

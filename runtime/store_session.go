@@ -53,9 +53,9 @@ func (m *Model) OpenSession(ctx context.Context, path string, o SessionOptions, 
 
 // createStore makes a file that appears at path when it is one of an empty session.
 func (m *Model) createStore(path string, o SessionOptions) (*Session, error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".new-*")
+	f, err := newFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrSessionFile, err)
+		return nil, err
 	}
 	s, err := m.storeSession(f, o, false, func(s *Session, l storeLayout) error {
 		h := s.head()
@@ -76,6 +76,15 @@ func (m *Model) createStore(path string, o SessionOptions) (*Session, error) {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrSessionFile, err), s.Close())
 	}
 	return s, nil
+}
+
+// newFile makes a file beside path, which reveal gives that name.
+func newFile(path string) (*os.File, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".new-*")
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSessionFile, err)
+	}
+	return f, nil
 }
 
 // reveal gives a file its name, but never that of one which somebody else has made meanwhile, where the file system has links.

@@ -202,6 +202,7 @@ func TestJSON(t *testing.T) {
 		{section: "chat", args: []string{"chat", m, "-n", "4", "--session", "diary"}, stdin: "hello\n"},
 		{section: "session ls", args: []string{"session", "ls"}},
 		{section: "session info", args: []string{"session", "info", "diary"}},
+		{section: "session fork", args: []string{"session", "fork", "diary", "diary-2"}},
 		{section: "session verify", args: []string{"session", "verify", "diary"}},
 		{section: "session export", args: []string{"session", "export", "diary"}},
 		{section: "session rm", args: []string{"session", "rm", "diary"}},

@@ -230,7 +230,7 @@ type verifyJSON struct {
 func (a *app) sessionCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "session",
-		Short: "List, look at, check and remove sessions in files",
+		Short: "List, look at, check, fork and remove sessions in files",
 		Long: `Sessions in files are made by --session of run and chat. A session is a NAME, whose file is in the folder of sessions
 (GODWIT_SESSIONS, or the user's folder for data), or the path of a file.`,
 		Args: argCount(0, 0),
@@ -243,6 +243,9 @@ func (a *app) sessionCommand() *cobra.Command {
 			func(_ *cobra.Command, name string) error { return a.sessionExport(name) }),
 		a.sessionVerb("rm NAME", "Remove a session", "godwit session rm diary", 1, func(_ *cobra.Command, name string) error { return a.sessionRemove(name) }),
 	)
+	fork := a.sessionVerb("fork NAME NEW", "Make another session of one, from which both go on", "godwit session fork diary diary-2", 2, nil)
+	fork.RunE = func(_ *cobra.Command, args []string) error { return a.sessionFork(args[0], args[1]) }
+	c.AddCommand(fork)
 	v := a.sessionVerb("verify NAME", "Check a session with its model, and compute again what is damaged", "godwit session verify diary", 1,
 		func(c *cobra.Command, name string) error { return a.sessionVerify(c.Context(), name) })
 	a.modelFlags(v)
@@ -380,6 +383,21 @@ func (a *app) sessionExport(name string) error {
 		return a.print(exportJSON{name, n.Model, n.System, n.Turns})
 	}
 	return writeTranscript(a.out, n.Turns)
+}
+
+func (a *app) sessionFork(name, to string) error {
+	s, _, err := statSession(name)
+	if err != nil {
+		return err
+	}
+	path, err := sessionPath(to)
+	if err != nil {
+		return err
+	}
+	if err := godwit.CopySession(s.Path, path); err != nil {
+		return err
+	}
+	return a.sessionInfo(to)
 }
 
 func (a *app) sessionRemove(name string) error {

@@ -58,6 +58,15 @@ func TestChatSession(t *testing.T) {
 	if list := must(t, "", "session", "ls").out; !strings.Contains(list, "diary") {
 		t.Errorf("%q", list)
 	}
+	must(t, "", "session", "fork", "diary", "fork")
+	if r := godwitWith(t, "", "session", "fork", "diary", "fork"); r.code != exitError || !strings.Contains(r.err, "exists") {
+		t.Errorf("forked over a session: %q", r.err)
+	}
+	a, _ := turns(t, "and you\n", "--session", "diary")
+	b, _ := turns(t, "and you\n", "--session", "fork")
+	if !slices.Equal(a[0].TokenIDs, b[0].TokenIDs) || a[0].Kept != b[0].Kept {
+		t.Errorf("the fork says %+v, not %+v", b[0], a[0])
+	}
 	must(t, "", "session", "rm", "diary")
 	if r := godwitWith(t, "", "session", "info", "diary"); r.code != exitError || !strings.Contains(r.err, "there is no session diary") {
 		t.Errorf("%q", r.err)
