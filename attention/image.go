@@ -29,7 +29,7 @@ func (s *state) Image(m *seq.Image) {
 			}
 		}
 		switch {
-		case !m.Outline() || c.fold != nil: // a fold overwrites its tiles in the middle
+		case !m.Outline() || c.fold != nil || s.moves(m): // a fold overwrites its tiles in the middle
 			seq.Numbers(m, mem)
 		case s.groups != nil:
 			m.StaysIn(func(add func([]byte)) { add(mem) })
@@ -61,10 +61,13 @@ func (s *state) Image(m *seq.Image) {
 	if s.kept != nil {
 		s.kept.image(m, s.n, s.place.Slots()*c.shape.KVHeads)
 	}
-	if m.Outline() && m.Err() == nil && c.fold == nil && s.groups == nil {
+	if m.Outline() && m.Err() == nil && c.fold == nil && s.groups == nil && !s.moves(m) {
 		s.outline(m)
 	}
 }
+
+// moves reports whether an outline has all tiles, since a keeper is going to move their rows.
+func (s *state) moves(m *seq.Image) bool { return s.kept != nil && m.IsWhole() }
 
 // whole is how many whole times so many tiles are complete.
 func (s *state) whole(tiles int) int { return s.n / (tiles * Tile) }

@@ -274,13 +274,16 @@ func (w *slotWriter) Write(b []byte) (int, error) {
 type outlineHead struct {
 	turn, sum int64
 	tokens    int
+	whole     bool // it has the contents of what the next step moves about
 }
 
 func (h *outlineHead) image(m *seq.Image, context int) {
 	m.Int64(&h.turn)
 	m.Int64(&h.sum)
 	m.Int(&h.tokens, 0, context)
+	m.Bool(&h.whole)
 	m.Check()
+	m.Whole(h.whole)
 }
 
 // setNote writes a note.

@@ -23,8 +23,9 @@ func scale(n int) int {
 func TestLongKill(t *testing.T) {
 	for _, model := range []string{"smollm2:135m", "gemma3:270m"} {
 		for _, plan := range []string{"", "kv=q8_0", "kv=kivi(bits=2)", "span=full layout=grow select=recycle(k=2,local=2,dense=0,every=4)", "span=full keep=snapkv(256,window=16,recent=16,every=128)"} {
-			t.Log(model)
-			killed(t, scale(4), killCase{testmodel.Path(t, model), plan, nil, 900, 256, 500 * time.Millisecond})
+			t.Run(model+"/"+plan, func(t *testing.T) {
+				killed(t, scale(4), killCase{testmodel.Path(t, model), plan, nil, 900, 256, 500 * time.Millisecond})
+			})
 		}
 	}
 }

@@ -296,16 +296,16 @@ func (s *Session) log() error {
 			return err
 		}
 	}
-	if t.at >= 0 && len(s.tokens)-t.at < storeRows && len(s.sets) == 0 && !s.moved() {
+	if t.at >= 0 && len(s.tokens)-t.at < storeRows && len(s.sets) == 0 && !s.moves() {
 		return nil
 	}
 	return s.outline(false)
 }
 
-// moved reports whether rows have gone since the last outline: then the memory is not that of then.
-func (s *Session) moved() bool {
-	at := s.store.at
-	return s.fold == nil && len(s.tokens) > at && len(s.tokens)-at > s.m.net.Until(at)
+// moves reports whether rows go with the next token: then memory is moved about, and an outline of before must have it.
+func (s *Session) moves() bool {
+	n := len(s.tokens)
+	return s.fold == nil && n > 0 && s.m.net.Until(n-1) == 1 && s.m.net.Until(n) > 1
 }
 
 // Deliver takes note of a token that the caller hands on before it is fed, with what the caller needs to go on, at most 2,048 bytes: both are in
@@ -347,7 +347,7 @@ func (s *Session) outline(commit bool) error {
 	}
 	at := t.lay.slots + place*t.lay.slot
 	w := bufio.NewWriterSize(&slotWriter{t, at, at + t.lay.slot}, 1<<16)
-	h := outlineHead{turn: t.slot, sum: int64(t.sumOf(s.tokens)), tokens: len(s.tokens)}
+	h := outlineHead{turn: t.slot, sum: int64(t.sumOf(s.tokens)), tokens: len(s.tokens), whole: s.moves()}
 	err := s.m.Guard(func() error {
 		im := seq.OutlineTo(w)
 		h.image(im, math.MaxInt)

@@ -30,6 +30,7 @@ type Image struct {
 	w       io.Writer // nil: it reads
 	r       io.Reader
 	outline bool
+	whole   bool
 	sum     hash.Hash32
 	err     error
 	buf     [8]byte
@@ -54,6 +55,12 @@ func OutlineFrom(r io.Reader) *Image {
 
 // Outline reports whether the image is an outline.
 func (m *Image) Outline() bool { return m.outline }
+
+// Whole makes an outline have the contents of memory that the next step will move about.
+func (m *Image) Whole(whole bool) { m.whole = whole }
+
+// IsWhole reports whether it has.
+func (m *Image) IsWhole() bool { return m.whole }
 
 // Sum is the checksum of the front of a piece of memory that stays: of as many bytes as do not change any more.
 type Sum struct {
