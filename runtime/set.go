@@ -135,6 +135,9 @@ func (s *Session) feedTexts(ctx context.Context, texts [][]int32, progress Progr
 		}
 	}
 	s.stats.add(len(all), time.Since(start))
+	if err := s.outline(false); err != nil { // before the file counts the tokens: from these alone a set cannot be computed again
+		return err
+	}
 	return s.logged()
 }
 

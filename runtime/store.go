@@ -32,6 +32,8 @@ import (
 // every storeRows tokens. What a commit writes has cells and slots of its own, since the system may bring pages to the disk in any order: of those
 // that are written in turns, both may be torn when power is lost.
 type store struct {
+	path  string
+	named bool     // the name is on the disk
 	file  *os.File // its lock is held until it is closed, with block
 	block *mmap.Block
 	lay   storeLayout
@@ -115,7 +117,7 @@ func storeFailed(what string, err error) error {
 }
 
 // log writes the tokens of the stream that are not in the file, with the pending one, and then says so in a cell, and for a commit in another one.
-func (t *store) log(tokens []int32, sets, commit bool) error {
+func (t *store) log(tokens []int32, sets uint32, commit bool) error {
 	all := append(tokens[t.logged:len(tokens):len(tokens)], t.pending...)
 	if t.counted > t.logged && !(len(all) > 0 && t.counted == t.logged+1 && t.ahead == all[0]) {
 		// Other tokens come in the place of those that are counted: no cell may count them while that happens.
@@ -175,12 +177,12 @@ type cell struct {
 	place int64
 	count int
 	sum   uint32
-	sets  bool   // some of the tokens were fed as a set
+	sets  uint32 // which sets of texts are among the tokens
 	state []byte // [≤ storeState]
 }
 
 // cellInTurn writes one over the older of the two that are written in turns.
-func (t *store) cellInTurn(count int, sum seq.Sum, sets bool) error {
+func (t *store) cellInTurn(count int, sum seq.Sum, sets uint32) error {
 	t.cells++
 	if err := t.cell(t.cells%2, count, sum, sets); err != nil {
 		t.cells-- // the other one is whole
@@ -190,15 +192,11 @@ func (t *store) cellInTurn(count int, sum seq.Sum, sets bool) error {
 	return nil
 }
 
-func (t *store) cell(place int64, count int, sum seq.Sum, sets bool) error {
+func (t *store) cell(place int64, count int, sum seq.Sum, sets uint32) error {
 	t.turn++
 	b := make([]byte, 0, storeCell)
 	b = append(b, storeMagic[:8]...)
-	flags := uint64(0)
-	if sets {
-		flags = 1
-	}
-	for _, n := range []uint64{uint64(t.turn), uint64(count), uint64(sum.Value()), flags, uint64(len(t.state))} {
+	for _, n := range []uint64{uint64(t.turn), uint64(count), uint64(sum.Value()), uint64(sets), uint64(len(t.state))} {
 		b = binary.LittleEndian.AppendUint64(b, n)
 	}
 	b = append(b, t.state...)
@@ -224,7 +222,7 @@ func (t *store) readCells(context int) (list []cell) {
 		if n[4] > storeState || n[1] > uint64(context) || crc32.Checksum(b[:end], castagnoli) != binary.LittleEndian.Uint32(b[end:]) {
 			continue
 		}
-		list = append(list, cell{int64(n[0]), i, int(n[1]), uint32(n[2]), n[3] != 0, bytes.Clone(b[48:end])})
+		list = append(list, cell{int64(n[0]), i, int(n[1]), uint32(n[2]), uint32(n[3]), bytes.Clone(b[48:end])})
 	}
 	slices.SortFunc(list, func(a, b cell) int { return cmp.Compare(b.turn, a.turn) })
 	return list

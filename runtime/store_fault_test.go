@@ -398,3 +398,69 @@ func TestStoreCutFails(t *testing.T) {
 		}
 	}
 }
+
+// TestStoreSet: a set of texts is in the file when it is whole, whichever write is the last one.
+func TestStoreSet(t *testing.T) {
+	ctx := context.Background()
+	m := tinyModel(t, tinyFile(t, "llama"), Options{Threads: 1})
+	before, one, two, after := setText(m, 30, 1), setText(m, 60, 2), setText(m, 70, 3), setText(m, 12, 4)
+	run := func(s *Session, set bool) string {
+		t.Helper()
+		if set {
+			if err := s.FeedSet(ctx, [][]int32{one, two}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Feed(ctx, after, nil); err != nil {
+			t.Fatal(err)
+		}
+		return s.Stats().LogitsHash
+	}
+	whole, err := m.NewSession(SessionOptions{Context: 400})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := whole.Feed(ctx, before, nil); err != nil {
+		t.Fatal(err)
+	}
+	want := run(whole, true)
+	file := filepath.Join(t.TempDir(), "s.godwit")
+	for fail := 1; ; fail++ {
+		os.Remove(file)
+		s, _, err := m.OpenSession(ctx, file, SessionOptions{Context: 400, Chunk: 50}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Feed(ctx, before, nil); err != nil {
+			t.Fatal(err)
+		}
+		writes, write := 0, s.store.write
+		s.store.write = func(b []byte, off int64) (int, error) {
+			if writes++; writes >= fail {
+				return 0, errors.New("killed")
+			}
+			return write(b, off)
+		}
+		err = s.FeedSet(ctx, [][]int32{one, two}, nil)
+		done := err == nil
+		if err := s.abandon(); err != nil {
+			t.Fatal(err)
+		}
+		s, r, err := m.OpenSession(ctx, file, SessionOptions{}, nil)
+		if err != nil {
+			t.Fatalf("write %d: %v", fail, err)
+		}
+		if n := s.Len(); n != 30 && n != 160 || done && n != 160 {
+			t.Fatalf("write %d: %+v", fail, r)
+		}
+		if got := run(s, s.Len() == 30); got != want {
+			t.Fatalf("write %d: other logits, %+v", fail, r)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if done {
+			break
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 
 	"github.com/godwit-ai/godwit/runtime/layer"
@@ -48,6 +49,7 @@ func (m *Model) OpenSession(ctx context.Context, path string, o SessionOptions, 
 	if err != nil {
 		return nil, nil, fmt.Errorf("open session %s: %w", path, err)
 	}
+	s.store.path = path
 	return s, r, nil
 }
 
@@ -144,10 +146,11 @@ func (m *Model) openStore(ctx context.Context, f *os.File, o SessionOptions, pro
 		} else if own.chunk != h.chunk {
 			return fmt.Errorf("%w: its memory is that of steps of %d tokens, and the budget allows %d", ErrMemory, h.chunk, own.chunk)
 		}
-		if st, err := f.Stat(); err != nil || st.Size() != l.size {
-			return fmt.Errorf("%w: its file has not the size of one (%w)", ErrBadSession, err)
+		st, err := f.Stat()
+		if err == nil && st.Size() != l.size {
+			err = fmt.Errorf("%w: it has %d bytes, not %d", ErrBadSession, st.Size(), l.size)
 		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, nil, err
@@ -170,7 +173,7 @@ func (s *Session) reopen(ctx context.Context, progress Progress) (*Reopened, err
 		return nil, fmt.Errorf("%w: %w", ErrBadSession, err)
 	}
 	r := &Reopened{Tokens: len(tokens), Lost: lost, State: by.state}
-	err = s.readOutlines(tokens)
+	err = s.readOutlines(tokens, by.sets)
 	r.Reused = len(s.tokens)
 	r.Recomputed = r.Tokens - r.Reused
 	switch {
@@ -181,8 +184,8 @@ func (s *Session) reopen(ctx context.Context, progress Progress) (*Reopened, err
 	case r.Recomputed > 0:
 		r.Why = "the session was not closed"
 	}
-	if by.sets && r.Reused < r.Tokens && s.setless() {
-		return nil, fmt.Errorf("%w: where its sets of texts lie is lost, and they cannot be computed again: %w", ErrBadSession, err)
+	if s.setsSum() != by.sets {
+		return nil, fmt.Errorf("%w: where its sets of texts lie is lost, and they cannot be computed again (%s)", ErrBadSession, r.Why)
 	}
 	t.mem.filled = false
 	if r.Recomputed > 0 {
@@ -196,8 +199,17 @@ func (s *Session) reopen(ctx context.Context, progress Progress) (*Reopened, err
 	return r, nil
 }
 
-// setless reports whether the session knows of no sets.
-func (s *Session) setless() bool { return len(s.sets) == 0 }
+// setsSum tells streams of the same tokens apart by where their sets of texts lie; 0: there are none.
+func (s *Session) setsSum() uint32 {
+	var sum seq.Sum
+	for _, t := range s.sets {
+		sum.Add(tokenBytes([]int32{int32(t.from), int32(len(t.ends))}))
+		for _, end := range t.ends {
+			sum.Add(tokenBytes([]int32{int32(end)}))
+		}
+	}
+	return sum.Value()
+}
 
 // foundOutline is an outline of the stream, in a slot.
 type foundOutline struct {
@@ -229,7 +241,7 @@ func (t *store) outlines(tokens []int32, context int) (list []foundOutline) {
 }
 
 // readOutlines sets the session from the newest outline of the stream whose memory is whole. The error says why it was not the newest one.
-func (s *Session) readOutlines(tokens []int32) (why error) {
+func (s *Session) readOutlines(tokens []int32, sets uint32) (why error) {
 	t := s.store
 	list := t.outlines(tokens, s.plan.Context)
 	for _, c := range list {
@@ -238,7 +250,9 @@ func (s *Session) readOutlines(tokens []int32) (why error) {
 			var h outlineHead
 			h.image(im, s.plan.Context)
 			s.tokens = append(s.tokens[:0], tokens[:c.tokens]...)
-			s.image(im)
+			if s.image(im); im.Err() == nil && s.setsSum() != sets {
+				im.Bad("its sets of texts are others")
+			}
 			return im.Err()
 		})
 		if err == nil {
@@ -292,11 +306,11 @@ func (s *Session) logged() error {
 func (s *Session) log() error {
 	t := s.store
 	if len(s.tokens) >= t.again {
-		if err := t.log(s.tokens, len(s.sets) > 0, false); err != nil {
+		if err := t.log(s.tokens, s.setsSum(), false); err != nil {
 			return err
 		}
 	}
-	if t.at >= 0 && len(s.tokens)-t.at < storeRows && len(s.sets) == 0 && !s.moves() {
+	if t.at >= 0 && len(s.tokens)-t.at < storeRows && !s.moves() {
 		return nil
 	}
 	return s.outline(false)
@@ -373,7 +387,7 @@ func (s *Session) seal() error {
 		return nil
 	}
 	t.pending = nil
-	if err := t.log(s.tokens, len(s.sets) > 0, false); err != nil {
+	if err := t.log(s.tokens, s.setsSum(), false); err != nil {
 		return err
 	}
 	return s.outline(false)
@@ -383,8 +397,8 @@ func (s *Session) seal() error {
 // as a chunk has.
 func (s *Session) room(n int) error {
 	t := s.store
-	if t == nil || t.at < 0 || t.at > len(s.tokens) || len(s.tokens)-t.at+n <= s.plan.Chunk {
-		return nil
+	if t == nil || t.at < 0 || t.at > len(s.tokens) || len(s.tokens)-t.at+n <= s.plan.Chunk || s.whole(len(s.tokens)) < len(s.tokens) {
+		return nil // in the middle of a set there is nothing to go on from
 	}
 	return s.outline(false)
 }
@@ -399,15 +413,32 @@ func (s *Session) Commit() error {
 	if s.store == nil {
 		return nil
 	}
-	err := s.store.log(s.tokens, len(s.sets) > 0, true)
+	err := s.store.log(s.tokens, s.setsSum(), true)
 	if err == nil {
 		err = s.outline(true)
 	}
 	if err == nil {
 		err = s.store.block.Sync()
 	}
+	if err == nil && !s.store.named {
+		err = syncFolder(s.store.path)
+		s.store.named = err == nil
+	}
 	if err != nil {
 		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// syncFolder brings the name of a file to the disk, where folders can be synced.
+func syncFolder(path string) error {
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && runtime.GOOS != "windows" && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, os.ErrInvalid) {
+		return err
 	}
 	return nil
 }
