@@ -16,7 +16,7 @@ import (
 
 const (
 	imageMagic   = "godwit session"
-	imageVersion = 1
+	imageVersion = 2
 	imageText    = 1 << 16 // bytes of a text, at most
 )
 
@@ -32,6 +32,7 @@ type imageHead struct {
 	exact   bool
 	coords  bool // tokens have coordinates
 	tokens  int
+	id      string // of a session in a file: random bytes
 }
 
 func (h *imageHead) image(m *seq.Image) {
@@ -48,13 +49,14 @@ func (h *imageHead) image(m *seq.Image) {
 	m.Bool(&h.exact)
 	m.Bool(&h.coords)
 	m.Int(&h.tokens, 0, h.context)
+	m.Text(&h.id, storeID)
 	m.Check()
 }
 
 // head is that of a session's image.
 func (s *Session) head() imageHead {
 	return imageHead{imageMagic, imageVersion, layer.Fingerprint(s.m.file), s.m.bases, s.m.Info.Plan.String(), s.plan.Context, s.plan.Chunk,
-		s.exact, s.coords.rule != nil, len(s.tokens)}
+		s.exact, s.coords.rule != nil, len(s.tokens), ""}
 }
 
 // Save writes the session to w: the tokens and all that the network remembers of them, so that LoadSession goes on where it ends, with the

@@ -32,6 +32,7 @@ import (
 // every storeRows tokens. What a commit writes has cells and slots of its own, since the system may bring pages to the disk in any order: of those
 // that are written in turns, both may be torn when power is lost.
 type store struct {
+	id    string // random bytes, in every checksum of the stream: a page of another session's file is none of this one's
 	path  string
 	named bool     // the name is on the disk
 	file  *os.File // its lock is held until it is closed, with block
@@ -57,14 +58,14 @@ type store struct {
 }
 
 const (
-	storeMagic   = "godwit session file"
-	storeVersion = 1
-	storeUnit    = 1 << 16 // a multiple of every machine's page
-	storeHead    = 4 * storeUnit
-	storeCell    = 4096
-	storeState   = 2048    // bytes of the caller's state in a cell
-	storeNote    = 8 << 20 // of a note
-	storeRows    = 64      // tokens after which there is a new outline
+	storeMagic = "godwit session file"
+	storeID    = 16
+	storeUnit  = 1 << 16 // a multiple of every machine's page
+	storeHead  = 4 * storeUnit
+	storeCell  = 4096
+	storeState = 2048    // bytes of the caller's state in a cell
+	storeNote  = 8 << 20 // of a note
+	storeRows  = 64      // tokens after which there is a new outline
 )
 
 // castagnoli is the polynomial of the file's checksums.
@@ -94,12 +95,14 @@ func (m *Model) storeBytes(env *seq.Env) (n int64) {
 }
 
 // newStore makes the parts of a file that has the right size, or is made so.
-func newStore(f *os.File, l storeLayout) (*store, error) {
+func newStore(f *os.File, l storeLayout, id string) (*store, error) {
 	b, err := mmap.Share(f, l.size)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSessionFile, err)
 	}
-	return &store{file: f, write: f.WriteAt, block: b, lay: l, at: -1, mem: &spill{block: b, cut: int(l.memory), unit: storeUnit}}, nil
+	t := &store{id: id, file: f, write: f.WriteAt, block: b, lay: l, at: -1, mem: &spill{block: b, cut: int(l.memory), unit: storeUnit}}
+	t.sum = t.sumOf(nil)
+	return t, nil
 }
 
 // alloc is seq.Env.Alloc in the file.
@@ -149,21 +152,17 @@ func (t *store) cut(tokens []int32) {
 	if len(tokens) >= t.logged {
 		return
 	}
-	t.logged, t.sum = len(tokens), seq.Sum{}
-	t.sum.Add(tokenBytes(tokens))
+	t.logged, t.sum = len(tokens), t.sumOf(tokens)
 	if t.at > len(tokens) {
 		t.at = -1
 	}
 }
 
-// sumOf is the checksum of the stream.
-func (t *store) sumOf(tokens []int32) uint32 {
-	if len(tokens) == t.logged {
-		return t.sum.Value()
-	}
-	var sum seq.Sum
+// sumOf is the checksum of a stream in this file.
+func (t *store) sumOf(tokens []int32) (sum seq.Sum) {
+	sum.Add([]byte(t.id))
 	sum.Add(tokenBytes(tokens))
-	return sum.Value()
+	return sum
 }
 
 // tokenBytes is the tokens as the file has them; a machine whose numbers begin with the big end has no outlines, and so no files.
@@ -236,7 +235,7 @@ func (t *store) readTokens(context int) (tokens []int32, by cell, lost int, err 
 		if _, err := t.file.ReadAt(tokenBytes(tokens), t.lay.tokens); err != nil && c.count > 0 {
 			return nil, c, 0, fmt.Errorf("%w: tokens: %w", ErrSessionFile, err)
 		}
-		if crc32.Checksum(tokenBytes(tokens), castagnoli) == c.sum {
+		if sum := t.sumOf(tokens); sum.Value() == c.sum {
 			t.turn, t.logged, t.counted, t.state = list[0].turn, c.count, list[0].count, c.state
 			for _, c := range slices.Backward(list) { // the newest last
 				if c.place < 2 {
@@ -245,8 +244,7 @@ func (t *store) readTokens(context int) (tokens []int32, by cell, lost int, err 
 					t.commits = c.place
 				}
 			}
-			t.sum = seq.Sum{}
-			t.sum.Add(tokenBytes(tokens))
+			t.sum = sum
 			return tokens, c, max(0, list[0].count-c.count), nil
 		}
 	}
@@ -292,13 +290,21 @@ func (t *store) setNote(b []byte) error {
 	t.note++
 	head := binary.LittleEndian.AppendUint64(nil, uint64(t.note))
 	head = binary.LittleEndian.AppendUint64(head, uint64(len(b)))
-	sum := crc32.Update(crc32.Checksum(head, castagnoli), castagnoli, b)
-	head = binary.LittleEndian.AppendUint32(head, sum)
+	head = binary.LittleEndian.AppendUint32(head, t.noteSum(head, b))
 	at := t.lay.notes + t.note%2*(storeNote+storeUnit)
 	if _, err := t.write(append(head, b...), at); err != nil {
 		return storeFailed("a note", err)
 	}
 	return nil
+}
+
+// noteSum is the checksum of a note.
+func (t *store) noteSum(head, b []byte) uint32 {
+	var sum seq.Sum
+	for _, b := range [][]byte{[]byte(t.id), head, b} {
+		sum.Add(b)
+	}
+	return sum.Value()
 }
 
 // readNote returns the newest note that is whole; nil: there is none.
@@ -318,7 +324,7 @@ func (t *store) readNote() (note []byte) {
 		if _, err := t.file.ReadAt(b, at+20); err != nil && n > 0 {
 			continue
 		}
-		if crc32.Update(crc32.Checksum(head[:16], castagnoli), castagnoli, b) == binary.LittleEndian.Uint32(head[16:]) {
+		if t.noteSum(head[:16], b) == binary.LittleEndian.Uint32(head[16:]) {
 			t.note, note = turn, b
 		}
 	}

@@ -49,7 +49,7 @@ func statSession(f *os.File) (*SessionInfo, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSessionFile, err)
 	}
-	t := &store{file: f, lay: layStore(h.context, 0)}
+	t := &store{id: h.id, file: f, lay: layStore(h.context, 0)}
 	if st.Size() < t.lay.size {
 		return nil, fmt.Errorf("%w: it has %d bytes", ErrBadSession, st.Size())
 	}

@@ -3,6 +3,7 @@ package runtime
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -59,8 +60,11 @@ func (m *Model) createStore(path string, o SessionOptions) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := m.storeSession(f, o, false, func(s *Session, l storeLayout) error {
+	id := make([]byte, storeID)
+	rand.Read(id) // it never fails
+	s, err := m.storeSession(f, o, string(id), false, func(s *Session, l storeLayout) error {
 		h := s.head()
+		h.id = string(id)
 		im := seq.ImageTo(f)
 		h.image(im)
 		return errors.Join(im.Err(), f.Truncate(l.size))
@@ -103,13 +107,13 @@ func reveal(from, to string) error {
 
 // storeSession makes a session whose states are in f, which begin makes as long as it must be, or looks at if it is filled. f is closed when that
 // fails, and else with the session.
-func (m *Model) storeSession(f *os.File, o SessionOptions, filled bool, begin func(*Session, storeLayout) error) (s *Session, err error) {
+func (m *Model) storeSession(f *os.File, o SessionOptions, id string, filled bool, begin func(*Session, storeLayout) error) (s *Session, err error) {
 	if err = lockStore(f); err == nil {
 		s, err = m.newSession(o, func(s *Session) error {
 			l := layStore(s.plan.Context, m.storeBytes(&s.env))
 			err := begin(s, l)
 			if err == nil {
-				s.store, err = newStore(f, l)
+				s.store, err = newStore(f, l, id)
 			}
 			if err == nil {
 				s.store.mem.filled = filled
@@ -140,7 +144,7 @@ func (m *Model) openStore(ctx context.Context, f *os.File, o SessionOptions, pro
 		f.Close()
 		return nil, nil, err
 	}
-	s, err := m.storeSession(f, SessionOptions{Context: h.context, Chunk: h.chunk, Exact: h.exact, Coords: o.Coords}, true, func(s *Session, l storeLayout) error {
+	s, err := m.storeSession(f, SessionOptions{Context: h.context, Chunk: h.chunk, Exact: h.exact, Coords: o.Coords}, h.id, true, func(s *Session, l storeLayout) error {
 		if own := s.head(); own.coords != h.coords {
 			return fmt.Errorf("%w: its tokens have coordinates: %v, here: %v", ErrOtherPlan, h.coords, own.coords)
 		} else if own.chunk != h.chunk {
@@ -228,11 +232,10 @@ func (t *store) outlines(tokens []int32, context int) (list []foundOutline) {
 		if i < 2 {
 			t.slot = max(t.slot, h.turn)
 		}
-		var sum seq.Sum
 		if h.tokens > len(tokens) {
 			continue
 		}
-		if sum.Add(tokenBytes(tokens[:h.tokens])); int64(sum.Value()) == h.sum {
+		if sum := t.sumOf(tokens[:h.tokens]); int64(sum.Value()) == h.sum {
 			list = append(list, foundOutline{h, i})
 		}
 	}
@@ -361,7 +364,11 @@ func (s *Session) outline(commit bool) error {
 	}
 	at := t.lay.slots + place*t.lay.slot
 	w := bufio.NewWriterSize(&slotWriter{t, at, at + t.lay.slot}, 1<<16)
-	h := outlineHead{turn: t.slot, sum: int64(t.sumOf(s.tokens)), tokens: len(s.tokens), whole: s.moves()}
+	sum := t.sum
+	if len(s.tokens) != t.logged {
+		sum = t.sumOf(s.tokens)
+	}
+	h := outlineHead{turn: t.slot, sum: int64(sum.Value()), tokens: len(s.tokens), whole: s.moves()}
 	err := s.m.Guard(func() error {
 		im := seq.OutlineTo(w)
 		h.image(im, math.MaxInt)

@@ -233,13 +233,14 @@ func (a *app) sessionCommand() *cobra.Command {
 		Short: "List, look at, check, fork and remove sessions in files",
 		Long: `Sessions in files are made by --session of run and chat. A session is a NAME, whose file is in the folder of sessions
 (GODWIT_SESSIONS, or the user's folder for data), or the path of a file.`,
-		Args: argCount(0, 0),
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Example: "  godwit session ls\n  godwit session export diary",
+		Args:    argCount(0, 0),
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(
 		a.sessionVerb("ls", "List the sessions that have names", "godwit session ls", 0, func(*cobra.Command, string) error { return a.sessionList() }),
 		a.sessionVerb("info NAME", "Say what a session's file holds", "godwit session info diary", 1, func(_ *cobra.Command, name string) error { return a.sessionInfo(name) }),
-		a.sessionVerb("export NAME", "Print the conversation of a session as text", "godwit session export diary > diary.txt", 1,
+		a.sessionVerb("export NAME", "Print the conversation of a session as text", "godwit session export diary", 1,
 			func(_ *cobra.Command, name string) error { return a.sessionExport(name) }),
 		a.sessionVerb("rm NAME", "Remove a session", "godwit session rm diary", 1, func(_ *cobra.Command, name string) error { return a.sessionRemove(name) }),
 	)
