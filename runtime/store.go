@@ -55,6 +55,7 @@ type store struct {
 	pending []int32                                // a token that was handed out and is not in the session yet. [0 or 1]
 	sum     seq.Sum                                // of the tokens in the file
 	state   []byte                                 // the caller's. [≤ storeState]
+	buf     []byte                                 // a cell that is written. [≤ storeCell]
 }
 
 const (
@@ -120,11 +121,12 @@ func storeFailed(what string, err error) error {
 }
 
 // log writes the tokens of the stream that are not in the file, with the pending one, and then says so in a cell, and for a commit in another one.
-func (t *store) log(tokens []int32, sets uint32, commit bool) error {
+// sets tells which sets of texts the first n tokens have.
+func (t *store) log(tokens []int32, sets func(n int) uint32, commit bool) error {
 	all := append(tokens[t.logged:len(tokens):len(tokens)], t.pending...)
 	if t.counted > t.logged && !(len(all) > 0 && t.counted == t.logged+1 && t.ahead == all[0]) {
 		// Other tokens come in the place of those that are counted: no cell may count them while that happens.
-		if err := t.cellInTurn(t.logged, t.sum, sets); err != nil {
+		if err := t.cellInTurn(t.logged, t.sum, sets(t.logged)); err != nil {
 			return err
 		}
 	}
@@ -140,11 +142,11 @@ func (t *store) log(tokens []int32, sets uint32, commit bool) error {
 	if len(t.pending) > 0 {
 		t.ahead = t.pending[0]
 	}
-	if err := t.cellInTurn(n, sum, sets); err != nil || !commit {
+	if err := t.cellInTurn(n, sum, sets(len(tokens))); err != nil || !commit {
 		return err
 	}
 	t.commits++
-	return t.cell(2+t.commits%2, n, sum, sets)
+	return t.cell(2+t.commits%2, n, sum, sets(len(tokens)))
 }
 
 // cut takes note that the stream became shorter, if it is shorter than what the file has: the file says what it said until the next log.
@@ -193,13 +195,13 @@ func (t *store) cellInTurn(count int, sum seq.Sum, sets uint32) error {
 
 func (t *store) cell(place int64, count int, sum seq.Sum, sets uint32) error {
 	t.turn++
-	b := make([]byte, 0, storeCell)
-	b = append(b, storeMagic[:8]...)
+	b := append(t.buf[:0], storeMagic[:8]...)
 	for _, n := range []uint64{uint64(t.turn), uint64(count), uint64(sum.Value()), uint64(sets), uint64(len(t.state))} {
 		b = binary.LittleEndian.AppendUint64(b, n)
 	}
 	b = append(b, t.state...)
 	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+	t.buf = b
 	if _, err := t.write(b, t.lay.cells+place*storeCell); err != nil {
 		return storeFailed("the count of tokens", err)
 	}

@@ -431,12 +431,18 @@ func TestStoreSet(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Feed(ctx, before, nil); err != nil {
+		// Other tokens, which the set takes the place of.
+		if err := errors.Join(s.Feed(ctx, before, nil), s.Feed(ctx, after, nil), s.Rewind(ctx, len(before), nil)); err != nil {
 			t.Fatal(err)
+		}
+		if fail%2 == 0 {
+			if err := errors.Join(s.FeedSet(ctx, [][]int32{after, two[:30]}, nil), s.Rewind(ctx, len(before), nil)); err != nil {
+				t.Fatal(err)
+			}
 		}
 		writes, write := 0, s.store.write
 		s.store.write = func(b []byte, off int64) (int, error) {
-			if writes++; writes >= fail {
+			if writes++; writes >= fail/2+1 {
 				return 0, errors.New("killed")
 			}
 			return write(b, off)

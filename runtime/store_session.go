@@ -188,7 +188,7 @@ func (s *Session) reopen(ctx context.Context, progress Progress) (*Reopened, err
 	case r.Recomputed > 0:
 		r.Why = "the session was not closed"
 	}
-	if s.setsSum() != by.sets {
+	if s.setsSum(len(s.tokens)) != by.sets {
 		return nil, fmt.Errorf("%w: where its sets of texts lie is lost, and they cannot be computed again (%s)", ErrBadSession, r.Why)
 	}
 	t.mem.filled = false
@@ -203,10 +203,13 @@ func (s *Session) reopen(ctx context.Context, progress Progress) (*Reopened, err
 	return r, nil
 }
 
-// setsSum tells streams of the same tokens apart by where their sets of texts lie; 0: there are none.
-func (s *Session) setsSum() uint32 {
+// setsSum tells streams of the same n tokens apart by where their sets of texts lie; 0: there are none.
+func (s *Session) setsSum(n int) uint32 {
 	var sum seq.Sum
 	for _, t := range s.sets {
+		if t.end() > n {
+			break
+		}
 		sum.Add(tokenBytes([]int32{int32(t.from), int32(len(t.ends))}))
 		for _, end := range t.ends {
 			sum.Add(tokenBytes([]int32{int32(end)}))
@@ -253,7 +256,7 @@ func (s *Session) readOutlines(tokens []int32, sets uint32) (why error) {
 			var h outlineHead
 			h.image(im, s.plan.Context)
 			s.tokens = append(s.tokens[:0], tokens[:c.tokens]...)
-			if s.image(im); im.Err() == nil && s.setsSum() != sets {
+			if s.image(im); im.Err() == nil && s.setsSum(len(s.tokens)) != sets {
 				im.Bad("its sets of texts are others")
 			}
 			return im.Err()
@@ -309,7 +312,7 @@ func (s *Session) logged() error {
 func (s *Session) log() error {
 	t := s.store
 	if len(s.tokens) >= t.again {
-		if err := t.log(s.tokens, s.setsSum(), false); err != nil {
+		if err := t.log(s.tokens, s.setsSum, false); err != nil {
 			return err
 		}
 	}
@@ -394,7 +397,7 @@ func (s *Session) seal() error {
 		return nil
 	}
 	t.pending = nil
-	if err := t.log(s.tokens, s.setsSum(), false); err != nil {
+	if err := t.log(s.tokens, s.setsSum, false); err != nil {
 		return err
 	}
 	return s.outline(false)
@@ -420,7 +423,7 @@ func (s *Session) Commit() error {
 	if s.store == nil {
 		return nil
 	}
-	err := s.store.log(s.tokens, s.setsSum(), true)
+	err := s.store.log(s.tokens, s.setsSum, true)
 	if err == nil {
 		err = s.outline(true)
 	}
