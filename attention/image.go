@@ -75,13 +75,14 @@ func (s *state) whole(tiles int) int { return s.n / (tiles * Tile) }
 // outline is what an outline has of tiles: of complete ones that are still needed their checksum, and of those that rows will be added to all.
 func (s *state) outline(m *seq.Image) {
 	c := s.core
-	for i := range s.shelves {
-		s.spare(m, i)
-	}
 	front := 0 // tiles of the first shelf that are in its sum
 	if c.growing && s.kept == nil {
 		front = s.whole(block) * block
 		m.Stays(&s.sum, s.shelves[0].mem[:s.shelves[0].size(front, &c.coded)])
+	}
+	s.spare(m, 0, front)
+	for i := 1; i < len(s.shelves); i++ {
+		s.spare(m, i, 0)
 	}
 	m.StaysIn(func(add func([]byte)) {
 		s.needed(front, func(t, h int, full bool) {
@@ -101,15 +102,12 @@ func (s *state) outline(m *seq.Image) {
 	})
 }
 
-// spare is what an outline has of the tiles of a ring that only a rewind would need: a checksum each. Steps behind the outline may have overwritten
-// them; then they are not there any more.
-func (s *state) spare(m *seq.Image, shelf int) {
+// spare is what an outline has of the tiles, from tile front on, that only a rewind would need: a checksum each. In a ring, steps behind the outline may
+// have overwritten them; then they are not there any more.
+func (s *state) spare(m *seq.Image, shelf, front int) {
 	sh := &s.shelves[shelf]
-	if _, ring := sh.place.(ring); !ring {
-		return
-	}
 	kept, _ := sh.place.Held(0)
-	for t := max(kept, tiles(sh.low)); t < sh.needs(s.n)/Tile; t++ {
+	for t := max(front, kept, tiles(sh.low)); t < sh.needs(s.n)/Tile; t++ {
 		ok := m.MayStay(func(add func([]byte)) {
 			for h := range sh.heads {
 				key, value := sh.tile(&s.core.coded, t, h)
@@ -136,7 +134,7 @@ func (s *state) needed(front int, visit func(t, head int, full bool)) {
 		for t := from; t < min(kept, tiles(n)); t++ {
 			visit(t, h, (t+1)*Tile <= n)
 		}
-		if _, ring := sh.place.(ring); ring {
+		if s.kept == nil { // slots are rows: those before are spare
 			from = max(from, sh.needs(n)/Tile)
 		}
 		for t := max(from, kept); t < tiles(n); t++ {

@@ -69,6 +69,17 @@ func (im storeImage) put(t testing.TB, path string) {
 	}
 }
 
+// newStoreSession makes an empty session in a file, in place of one that may be there.
+func newStoreSession(t *testing.T, m *Model, file string, rule Coords) *Session {
+	t.Helper()
+	os.Remove(file)
+	s, _, err := m.OpenSession(context.Background(), file, SessionOptions{Context: 400, Chunk: 50, Coords: rule}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // reopened opens a damaged file and looks whether what it is has the bits of the text; an error must be one of those that say why.
 func reopened(t *testing.T, m *Model, rule Coords, path string, ids []int32, want []string, what string) (n int, r *Reopened, err error) {
 	t.Helper()
@@ -117,11 +128,7 @@ func damage(t *testing.T, rounds int) {
 		ids, want := storeWant(t, m, rule)
 		file := filepath.Join(t.TempDir(), "s.godwit")
 		made := func(ids []int32) storeImage {
-			os.Remove(file)
-			s, _, err := m.OpenSession(ctx, file, SessionOptions{Context: 400, Chunk: 50, Coords: rule}, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			s := newStoreSession(t, m, file, rule)
 			l := s.store.lay
 			if err := errors.Join(s.Feed(ctx, ids[:200], nil), s.Commit(), s.Feed(ctx, ids[200:300], nil), s.Close()); err != nil {
 				t.Fatal(err)
@@ -222,11 +229,7 @@ func powerLoss(t *testing.T, rounds int) {
 		rng := rand.New(rand.NewPCG(uint64(i), 31))
 		for round := range rounds {
 			file := filepath.Join(dir, fmt.Sprintf("%d.godwit", round%2))
-			os.Remove(file)
-			s, _, err := m.OpenSession(ctx, file, SessionOptions{Context: 400, Chunk: 50, Coords: rule}, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			s := newStoreSession(t, m, file, rule)
 			n := 1 + rng.IntN(250)
 			if err := errors.Join(s.Feed(ctx, ids[:n], nil), s.Commit()); err != nil {
 				t.Fatal(err)
@@ -288,11 +291,7 @@ func TestStoreWriteFails(t *testing.T) {
 		ids, want := storeWant(t, m, rule)
 		file := filepath.Join(t.TempDir(), "s.godwit")
 		for fail := 1; ; fail++ {
-			os.Remove(file)
-			s, _, err := m.OpenSession(ctx, file, SessionOptions{Context: 400, Chunk: 50, Coords: rule}, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			s := newStoreSession(t, m, file, rule)
 			writes, write := 0, s.store.write
 			full := errors.New("the disk is full")
 			s.store.write = func(b []byte, off int64) (int, error) {
@@ -302,6 +301,7 @@ func TestStoreWriteFails(t *testing.T) {
 				}
 				return write(b, off)
 			}
+			var err error
 			done, failed := 0, false
 			for done < 170 {
 				n := done + 1 + done%23
@@ -351,11 +351,7 @@ func TestStoreCutFails(t *testing.T) {
 	junk := slices.Clone(ids[200:240])
 	file := filepath.Join(t.TempDir(), "s.godwit")
 	for fail := 1; ; fail++ {
-		os.Remove(file)
-		s, _, err := m.OpenSession(ctx, file, SessionOptions{Context: 400, Chunk: 50}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := newStoreSession(t, m, file, nil)
 		if err := errors.Join(s.Feed(ctx, ids[:100], nil), s.Deliver(ids[100], nil)); err != nil {
 			t.Fatal(err)
 		}
@@ -371,7 +367,7 @@ func TestStoreCutFails(t *testing.T) {
 			return n, errors.New("killed")
 		}
 		stream := append(slices.Clone(ids[:60]), junk...)
-		_, err = s.Sync(ctx, stream, nil)
+		_, err := s.Sync(ctx, stream, nil)
 		done := err == nil
 		if err := s.abandon(); err != nil {
 			t.Fatal(err)
@@ -426,11 +422,7 @@ func TestStoreSet(t *testing.T) {
 	want := run(whole, true)
 	file := filepath.Join(t.TempDir(), "s.godwit")
 	for fail := 1; ; fail++ {
-		os.Remove(file)
-		s, _, err := m.OpenSession(ctx, file, SessionOptions{Context: 400, Chunk: 50}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := newStoreSession(t, m, file, nil)
 		// Other tokens, which the set takes the place of.
 		if err := errors.Join(s.Feed(ctx, before, nil), s.Feed(ctx, after, nil), s.Rewind(ctx, len(before), nil)); err != nil {
 			t.Fatal(err)
@@ -447,7 +439,7 @@ func TestStoreSet(t *testing.T) {
 			}
 			return write(b, off)
 		}
-		err = s.FeedSet(ctx, [][]int32{one, two}, nil)
+		err := s.FeedSet(ctx, [][]int32{one, two}, nil)
 		done := err == nil
 		if err := s.abandon(); err != nil {
 			t.Fatal(err)

@@ -66,7 +66,7 @@ func statSession(f *os.File) (*SessionInfo, error) {
 }
 
 // CopySession makes the session in the file at from another one, in a file at to, where nothing may be: a fork, from which both go on by themselves. Where the file
-// system can share blocks between files (Btrfs, XFS, APFS not yet) it takes no time and no room, elsewhere that of copying what is no hole. The session must not be open.
+// system can share blocks between files (Linux with Btrfs or XFS) it takes no time and no room, elsewhere that of copying what is no hole. The session must not be open.
 func CopySession(from, to string) error {
 	if err := copySession(from, to); err != nil {
 		return fmt.Errorf("fork session %s: %w", from, err)

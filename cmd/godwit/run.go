@@ -209,6 +209,7 @@ func (a *app) run(ctx context.Context, model string, o *runOptions) (err error) 
 	start := time.Now()
 	g := godwit.Generation{Sampling: params, Max: o.max, Stop: o.stop, Top: o.top, Lookup: o.look.n}
 	if p := s.note.Answer; p != nil && p.From == len(ids) && s.Len() > len(ids) && slices.Equal(s.Tokens()[:len(ids)], ids) {
+		a.note("(going on with the answer that was cut off after %d tokens, sampled as it was)", s.Len()-len(ids))
 		g = p.rest(s.found.State, o.look.n)
 		g.Top = o.top
 	} else {
