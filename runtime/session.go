@@ -367,9 +367,13 @@ func (s *Session) rewind(ctx context.Context, n int, progress Progress) error {
 	if n == len(s.tokens) {
 		return nil
 	}
-	if s.store != nil {
-		s.store.again = n
-		defer func() { s.store.again = 0 }()
+	if t := s.store; t != nil { // what is computed again on the way stays in the file
+		t.cut(s.tokens[:n])
+		t.again = n
+		defer func() {
+			t.again = 0
+			t.cut(s.tokens) // fewer, if that failed
+		}()
 	}
 	if s.surprise.want != nil && n > 0 { // the logits after the last token are needed, so that it is computed again
 		s.cutSets(n)

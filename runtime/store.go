@@ -151,7 +151,7 @@ func (t *store) log(tokens []int32, sets func(n int) uint32, commit bool) error 
 
 // cut takes note that the stream became shorter, if it is shorter than what the file has: the file says what it said until the next log.
 func (t *store) cut(tokens []int32) {
-	if len(tokens) >= t.logged {
+	if len(tokens) >= t.logged || t.again > 0 {
 		return
 	}
 	t.logged, t.sum = len(tokens), t.sumOf(tokens)
